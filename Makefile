@@ -1,0 +1,51 @@
+# vecstore: build, install, demo, tests.
+#
+#   make demo     install what is missing, build, show the main job on real input
+#   make check    install what is missing, build, run every test
+#   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
+#   make install  install it into that server
+
+EXTENSION = vecstore
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+MODULE_big = vecstore
+
+# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
+HEADERS_SRC = $(wildcard src/*.h src/*/*.h)
+
+# Each room's SQL stands beside its C; the install script is their concatenation.
+SQL_PARTS = src/type/type.sql src/am/am.sql
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = test/unit/build
+
+# Hidden symbols: pgvector may be loaded into the same backend.
+PG_CPPFLAGS = -I$(srcdir)/src
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O3 -fvisibility=hidden
+SHLIB_LINK = -lm
+
+# LLVM bitcode would serve nothing here (no inlinable scalar functions) and needs clang.
+override with_llvm := no
+
+PG_CONFIG ?= pg_config
+ifeq ($(filter demo check,$(MAKECMDGOALS)),)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+endif
+
+# Kernels for one instruction set each; the choice is made at run time.
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+src/distance/kernels_avx2.o: PG_CFLAGS += -mavx2 -mfma -mf16c
+src/distance/kernels_avx512.o: PG_CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+endif
+
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control
+	cat $(SQL_PARTS) > $@
+
+$(OBJS): $(HEADERS_SRC)
+
+.PHONY: demo check
+demo:
+	demo/run
+
+check:
+	test/run
