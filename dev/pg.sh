@@ -23,7 +23,8 @@ pg_config_usable()
 }
 
 # Print the pg_config to use: $PG_CONFIG, else the newest Debian server that
-# has its development files, else the one on PATH.  Fails when there is none.
+# has its development files, else the one on PATH.  With $VECSTORE_PG, only a
+# server of that major version will do.  Fails when there is none.
 find_pg_config()
 {
 	local candidate
@@ -33,7 +34,9 @@ find_pg_config()
 		return
 	fi
 	for candidate in $(ls -d /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -t/ -k5,5 -rn) pg_config; do
-		if pg_config_usable "$candidate"; then
+		if pg_config_usable "$candidate" && { [ -z "${VECSTORE_PG:-}" ] ||
+			[[ $("$candidate" --version) =~ ^PostgreSQL\ $VECSTORE_PG[^0-9] ]]; }
+		then
 			echo "$candidate"
 			return 0
 		fi
