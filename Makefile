@@ -11,7 +11,7 @@ MODULE_big = vecstore
 
 # One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
-HEADERS_SRC = $(wildcard src/*.h src/*/*.h)
+C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = src/type/type.sql src/am/am.sql
@@ -34,14 +34,14 @@ endif
 
 # Kernels for one instruction set each; the choice is made at run time.
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
-src/distance/kernels_avx2.o: PG_CFLAGS += -mavx2 -mfma -mf16c
-src/distance/kernels_avx512.o: PG_CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512
+src/distance/kernels_avx2.o: override CFLAGS += -mavx2 -mfma
+src/distance/kernels_avx512.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq
 endif
 
 $(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control
 	cat $(SQL_PARTS) > $@
 
-$(OBJS): $(HEADERS_SRC)
+$(OBJS): $(C_HEADERS)
 
 .PHONY: demo check
 demo:
