@@ -26,8 +26,22 @@ SHLIB_LINK = -lm
 # LLVM bitcode would serve nothing here (no inlinable scalar functions) and needs clang.
 override with_llvm := no
 
+# `make installcheck` runs these two kinds in a running server; the others need
+# servers of their own, see docs/testing.md.
+REGRESS = init $(filter-out init,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
+REGRESS_OPTS = --inputdir=.
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
+ISOLATION_OPTS = --inputdir=test/isolation
+
+# The two commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-ifeq ($(filter demo check,$(MAKECMDGOALS)),)
+ifneq ($(filter demo check,$(MAKECMDGOALS)),)
+.PHONY: demo check
+demo:
+	demo/run
+check:
+	test/run
+else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 endif
@@ -42,10 +56,3 @@ $(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control
 	cat $(SQL_PARTS) > $@
 
 $(OBJS): $(C_HEADERS)
-
-.PHONY: demo check
-demo:
-	demo/run
-
-check:
-	test/run
