@@ -13,13 +13,50 @@
 #endif
 
 /*
- * The library is built with hidden symbols; before 16 PGDLLEXPORT is empty on
- * platforms other than Windows, and the functions SQL calls would be hidden
- * too.
+ * The library is built with hidden symbols.  Before 16 PGDLLEXPORT is empty on
+ * platforms other than Windows, and PG_FUNCTION_INFO_V1 exports a function's
+ * description but not the function: do both here.
  */
-#if PG_VERSION_NUM < 160000 && !defined(WIN32)
+#if PG_VERSION_NUM < 160000
+#include "fmgr.h"
+#ifndef WIN32
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+	extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+	extern PGDLLEXPORT const Pg_finfo_record *pg_finfo_##funcname(void); \
+	const Pg_finfo_record * \
+	pg_finfo_##funcname(void) \
+	{ \
+		static const Pg_finfo_record my_finfo = {1}; \
+		return &my_finfo; \
+	} \
+	extern int	no_such_variable
+extern PGDLLEXPORT void _PG_init(void);
+#endif
+
+/* The varlena macros moved out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
+ * Soft errors of input functions (COPY ... ON_ERROR, pg_input_is_valid) came
+ * with 16; before, every error is a hard one.
+ */
+#if PG_VERSION_NUM < 160000
+#define errsave(context, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		errsave(context, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
 #endif
 
 #endif							/* VECSTORE_COMPAT_H */

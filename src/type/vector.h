@@ -29,10 +29,22 @@ typedef struct VsVector
  */
 #define VS_TYPMOD_DIM(typmod)	((typmod) & 0xFFFF)
 
-/* A zeroed vector of dim elements. */
+/* A zeroed vector of dim elements; error unless 1 to VS_MAX_DIM. */
 extern VsVector *vs_vector_new(int dim);
+
+/* Error 22000 unless dim is what the column's type modifier asks for, if any. */
+extern void vs_check_typmod(int dim, int32 typmod);
+
+/* Error 22000 if the element is NaN or infinite. */
+extern void vs_check_element(float value);
+
+/* One element from decimal text; the same errors as the type's text input. */
+extern float vs_element_from_text(const char *text);
 
 /* Error 22000 unless both have the same dimensions. */
 extern void vs_check_same_dim(const VsVector *a, const VsVector *b);
+
+/* Called once by _PG_init: the settings of this part. */
+extern void vs_type_init(void);
 
 #endif							/* VECSTORE_VECTOR_H */

@@ -1,0 +1,29 @@
+/*
+ * vecstore.c
+ *		The door of the shared library: what happens when a backend loads it.
+ *
+ * There is no shared_preload_libraries entry and no hook.  A backend loads
+ * the library when it first calls one of its functions; all there is to do
+ * then is to declare the settings.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "fmgr.h"
+#include "type/vector.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+/*
+ * Declare the settings of every part, then refuse unknown ones that start
+ * with "vecstore.": a misspelt setting should not pass in silence.
+ */
+void
+_PG_init(void)
+{
+	vs_type_init();
+
+	MarkGUCPrefixReserved("vecstore");
+}
