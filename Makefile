@@ -14,7 +14,7 @@ OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
-SQL_PARTS = src/type/type.sql src/am/am.sql
+SQL_PARTS = $(wildcard src/type/type.sql src/am/am.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = test/unit/build
 
