@@ -1,0 +1,65 @@
+/*
+ * simd.h
+ *		One loop, several instruction sets: what the files of src/quant share.
+ *		Pure C: no postgres.h here.
+ *
+ * A loop is written once as an always-inline function and instantiated by
+ * VS_VARIANTS for every instruction set the compiler can vectorize it for.
+ * Sums run in VS_LANES independent lanes, because the compiler may not
+ * reorder a float sum by itself.
+ */
+#ifndef VECSTORE_QUANT_SIMD_H
+#define VECSTORE_QUANT_SIMD_H
+
+#include "distance/distance.h"
+
+/* Padded dimensions are a multiple of this. */
+#define VS_LANES 16
+
+#define VS_INLINE static inline __attribute__((always_inline))
+
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#define VS_X86 1
+#define VS_TARGET_AVX2 __attribute__((target("avx2,fma")))
+#define VS_TARGET_AVX512 \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")))
+#endif
+
+/* Sum of the lanes, pairwise. */
+VS_INLINE float
+vs_lanes_sum(const float *lanes)
+{
+	float		s[8];
+
+	for (int i = 0; i < 8; i++)
+		s[i] = lanes[i] + lanes[i + 8];
+	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+/*
+ * Define a static function name(params) that runs name_body(args) compiled
+ * for the instruction set in force.
+ */
+#ifdef VS_X86
+#define VS_VARIANTS(type, name, params, args) \
+	static type name##_portable params { return name##_body args; } \
+	VS_TARGET_AVX2 static type name##_avx2 params { return name##_body args; } \
+	VS_TARGET_AVX512 static type name##_avx512 params { return name##_body args; } \
+	static type name params \
+	{ \
+		switch (vs_isa_current()) \
+		{ \
+			case VS_ISA_AVX512: \
+				return name##_avx512 args; \
+			case VS_ISA_AVX2: \
+				return name##_avx2 args; \
+			default: \
+				return name##_portable args; \
+		} \
+	}
+#else
+#define VS_VARIANTS(type, name, params, args) \
+	static type name params { return name##_body args; }
+#endif
+
+#endif							/* VECSTORE_QUANT_SIMD_H */

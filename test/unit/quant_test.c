@@ -1,0 +1,755 @@
+/*
+ * quant_test.c
+ *		Unit tests of src/quant: rotation, RaBitQ codes, scalar codes, halves.
+ *
+ * Random data comes from a fixed seed.  Where the real vectors of
+ * minilm384/base.fvecs are found (directory VECSTORE_DATA, or ../shared/data
+ * beside the repository) the estimate is tested on them too; elsewhere that
+ * test says that it is skipped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "distance/distance.h"
+#include "quant/half.h"
+#include "quant/rabitq.h"
+#include "quant/rotation.h"
+#include "quant/scalar.h"
+
+static const int all_dims[] = {1, 2, 3, 15, 16, 17, 48, 64, 100, 128, 384, 768, 784, 1000,
+	1008, 1536, 2001, 3072, VS_MAX_DIM};
+#define N_DIMS ((int) (sizeof(all_dims) / sizeof(all_dims[0])))
+
+static const int all_bits[] = {1, 2, 4};
+static const VsIsa all_isas[] = {VS_ISA_PORTABLE, VS_ISA_AVX2, VS_ISA_AVX512, VS_ISA_NEON};
+
+static uint64_t random_state = 42;
+
+/* Uniform in (0, 1). */
+static double
+uniform(void)
+{
+	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return ((double) (random_state >> 11) + 0.5) / 9007199254740992.0;
+}
+
+/* Standard normal (Box and Muller). */
+static double
+normal(void)
+{
+	return sqrt(-2.0 * log(uniform())) * cos(6.283185307179586 * uniform());
+}
+
+static float *
+new_floats(int n)
+{
+	float	   *v = calloc(n, sizeof(float));
+
+	assert_non_null(v);
+	return v;
+}
+
+static float *
+random_vector(int n, double spread, double shift)
+{
+	float	   *v = new_floats(n);
+
+	for (int i = 0; i < n; i++)
+		v[i] = (float) (spread * normal() + shift);
+	return v;
+}
+
+static VsRotation *
+new_rotation(int dim, uint64_t seed)
+{
+	VsRotation *rotation = malloc(vs_rotation_size(dim));
+
+	assert_non_null(rotation);
+	vs_rotation_init(rotation, dim, seed);
+	return rotation;
+}
+
+static VsRabitqQuery *
+new_query(int bits, int padded, const float *rotated)
+{
+	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, padded));
+
+	assert_non_null(query);
+	vs_rabitq_query_init(query, bits, padded, rotated);
+	return query;
+}
+
+static double
+dot(const float *a, const float *b, int n)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < n; i++)
+		sum += (double) a[i] * b[i];
+	return sum;
+}
+
+static double
+l2_squared(const float *a, const float *b, int n)
+{
+	double		sum = 0.0;
+
+	for (int i = 0; i < n; i++)
+		sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	return sum;
+}
+
+/* Every half survives the way to float and back; rounding goes to the nearest. */
+static void
+test_half(void **state)
+{
+	(void) state;
+	for (unsigned h = 0; h < 65536; h++)
+	{
+		if ((h & 0x7C00) == 0x7C00 && (h & 0x3FF) != 0)
+			continue;			/* NaN */
+		assert_int_equal(vs_half_from_float(vs_half_to_float((uint16_t) h)), h);
+	}
+	for (unsigned h = 0; h < 0x7BFF; h++)
+	{
+		float		low = vs_half_to_float((uint16_t) h);
+		float		high = vs_half_to_float((uint16_t) (h + 1));
+
+		assert_true(low < high);
+		assert_int_equal(vs_half_from_float(low + (high - low) * 0.375f), h);
+		assert_int_equal(vs_half_from_float(low + (high - low) * 0.625f), h + 1);
+		assert_int_equal(vs_half_from_float(low + (high - low) * 0.5f), h + (h & 1));
+	}
+	assert_int_equal(vs_half_from_float(VS_HALF_MAX), 0x7BFF);
+	assert_int_equal(vs_half_from_float(1e30f), 0x7C00);
+	assert_int_equal(vs_half_from_float(-INFINITY), 0xFC00);
+	assert_true(vs_half_to_float(0x3C00) == 1.0f);
+	assert_true(vs_half_to_float(0x0001) == 0x1p-24f);
+}
+
+/* Images of the unit vectors are orthonormal. */
+static void
+test_rotation_orthonormal(void **state)
+{
+	static const int dims[] = {1, 3, 16, 17, 48, 100, 130};
+
+	(void) state;
+	for (size_t k = 0; k < sizeof(dims) / sizeof(dims[0]); k++)
+	{
+		int			dim = dims[k];
+		int			padded = vs_rotation_padded(dim);
+		VsRotation *rotation = new_rotation(dim, 7);
+		float	   *unit = new_floats(dim);
+		float	   *image = new_floats(dim * padded);
+
+		assert_true(padded % 16 == 0 && padded >= dim && padded < dim + 16);
+		for (int i = 0; i < dim; i++)
+		{
+			unit[i] = 1.0f;
+			vs_rotate(rotation, unit, image + i * padded);
+			unit[i] = 0.0f;
+		}
+		for (int i = 0; i < dim; i++)
+		{
+			for (int j = 0; j <= i; j++)
+				assert_true(fabs(dot(image + i * padded, image + j * padded, padded) -
+								 (i == j)) < 1e-5);
+		}
+		free(image);
+		free(unit);
+		free(rotation);
+	}
+}
+
+/* Inner products and lengths stay; the seed decides the image. */
+static void
+test_rotation_isometry(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			dim = all_dims[k];
+		int			padded = vs_rotation_padded(dim);
+		VsRotation *one = new_rotation(dim, 1);
+		VsRotation *two = new_rotation(dim, 2);
+		float	   *a = random_vector(dim, 1.0, 0.5);
+		float	   *b = random_vector(dim, 1.0, -0.3);
+		float	   *ra = new_floats(padded);
+		float	   *rb = new_floats(padded);
+		float	   *again = new_floats(padded);
+		double		scale = sqrt(dot(a, a, dim) * dot(b, b, dim));
+
+		vs_rotate(one, a, ra);
+		vs_rotate(one, b, rb);
+		assert_true(fabs(dot(ra, rb, padded) - dot(a, b, dim)) < 1e-5 * scale);
+		assert_true(fabs(dot(ra, ra, padded) / dot(a, a, dim) - 1.0) < 1e-5);
+		vs_rotate(one, a, again);
+		assert_memory_equal(ra, again, sizeof(float) * padded);
+		vs_rotate(two, a, again);
+		assert_true(memcmp(ra, again, sizeof(float) * padded) != 0);
+		free(again);
+		free(rb);
+		free(ra);
+		free(b);
+		free(a);
+		free(two);
+		free(one);
+	}
+}
+
+/*
+ * Energy spreads: vectors that live in one coordinate, one half or one
+ * quarter come out like Gaussian noise.  For a Gaussian, mean |x| / rms is
+ * sqrt(2/pi) = 0.798.
+ */
+static void
+test_rotation_spreads(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			dim = all_dims[k];
+		int			padded = vs_rotation_padded(dim);
+		VsRotation *rotation;
+		float	   *v;
+		float	   *image;
+
+		if (dim < 100)
+			continue;
+		rotation = new_rotation(dim, 3);
+		v = new_floats(dim);
+		image = new_floats(padded);
+		for (int part = 0; part < 12; part++)
+		{
+			int			length = part < 4 ? 1 : part < 8 ? dim / 4 : dim / 2;
+			int			start = (dim - length) * (part % 4) / 3;
+			double		sum = 0.0;
+			double		halves[2] = {0.0, 0.0};
+
+			memset(v, 0, sizeof(float) * dim);
+			for (int i = start; i < start + length; i++)
+				v[i] = length == 1 ? 1.0f : (float) normal();
+			vs_rotate(rotation, v, image);
+			for (int i = 0; i < padded; i++)
+			{
+				sum += fabs(image[i]);
+				halves[i >= padded / 2] += (double) image[i] * image[i];
+			}
+			sum /= sqrt(padded * (halves[0] + halves[1]));
+			assert_true(sum > 0.74 && sum <= 1.0 + 1e-6);
+			assert_true(halves[0] > 0.3 * (halves[0] + halves[1]));
+			assert_true(halves[1] > 0.3 * (halves[0] + halves[1]));
+		}
+		free(image);
+		free(v);
+		free(rotation);
+	}
+}
+
+/* Level of coordinate i as rabitq.c documents it. */
+static int
+level_at(const uint8_t *code, int bits, int i)
+{
+	return code[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
+}
+
+/*
+ * Every instruction set computes the same sum as a plain loop over the
+ * documented layout, for every number of dimensions and list length.
+ */
+static void
+test_estimate_matches_layout(void **state)
+{
+	int			padded_last = 0;
+
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+		float	   *q;
+
+		if (padded == padded_last)
+			continue;
+		padded_last = padded;
+		q = random_vector(padded, 3.0, 0.1);
+		for (int b = 0; b < 3; b++)
+		{
+			int			bits = all_bits[b];
+			int			n = 67;
+			size_t		bytes = vs_rabitq_code_bytes(padded, bits);
+			uint8_t    *codes = malloc(n * bytes);
+			VsRabitqPacked factors[67];
+			float		expected[67];
+			float		ranks[68];
+			VsRabitqQuery *query = new_query(bits, padded, q);
+
+			assert_non_null(codes);
+			for (size_t i = 0; i < n * bytes; i++)
+				codes[i] = (uint8_t) (uniform() * 256.0);
+			memset(codes + bytes, 0xFF, bytes);
+			for (int i = 0; i < n; i++)
+			{
+				double		sum = 0.0;
+				VsRabitqFactors f = {(float) (normal() * 4.0), (float) (normal() / padded)};
+
+				assert_true(vs_rabitq_pack(f, 2.0f, &factors[i]));
+				f = vs_rabitq_unpack(factors[i], 2.0f);
+				for (int d = 0; d < padded; d++)
+				{
+					double		x = level_at(codes + i * bytes, bits, d) -
+						((1 << bits) - 1) / 2.0;
+
+					sum += x * query->step * rint(q[d] / query->step);
+				}
+				expected[i] = (float) (5.0 + f.add + f.rescale * sum);
+			}
+			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				ranks[n] = -12345.0f;
+				vs_rabitq_estimate(query, 5.0f, 2.0f, factors, codes, n, ranks);
+				for (int i = 0; i < n; i++)
+					assert_true(fabs(ranks[i] - expected[i]) < 2e-3 * (1.0 + fabs(expected[i])));
+				assert_true(ranks[n] == -12345.0f);
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free(query);
+			free(codes);
+		}
+		free(q);
+	}
+}
+
+/* The largest sums there are, at 16,000 dimensions, are exact. */
+static void
+test_no_overflow(void **state)
+{
+	float	   *q = new_floats(VS_MAX_DIM);
+
+	(void) state;
+	for (int sign = -1; sign <= 1; sign += 2)
+	{
+		for (int i = 0; i < VS_MAX_DIM; i++)
+			q[i] = (float) (sign * 127);
+		for (int b = 0; b < 3; b++)
+		{
+			int			bits = all_bits[b];
+			size_t		bytes = vs_rabitq_code_bytes(VS_MAX_DIM, bits);
+			uint8_t    *code = malloc(bytes);
+			VsRabitqPacked one = {0, 0x3C00};
+			VsRabitqQuery *query = new_query(bits, VS_MAX_DIM, q);
+			float		expected = (float) (sign * 127.0 * VS_MAX_DIM * ((1 << bits) - 1) / 2.0);
+			float		rank;
+
+			assert_non_null(code);
+			memset(code, 0xFF, bytes);
+			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				vs_rabitq_estimate(query, 0.0f, 1.0f, &one, code, 1, &rank);
+				assert_true(fabsf(rank / expected - 1.0f) < 1e-6f);
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free(query);
+			free(code);
+		}
+	}
+	free(q);
+}
+
+/* Errors of many estimates, in standard deviations as the code states them. */
+typedef struct Errors
+{
+	long		n;
+	double		sum;
+	double		square;
+	long		beyond;			/* more than 1.9 standard deviations */
+} Errors;
+
+static void
+add_error(Errors *errors, double error, double deviation)
+{
+	double		z = error / deviation;
+
+	errors->n++;
+	errors->sum += z;
+	errors->square += z * z;
+	errors->beyond += fabs(z) > 1.9;
+}
+
+/* One estimate through codes, packed factors and a list of one. */
+static void
+one_estimate(VsRabitqKind kind, int bits, int padded, const float *o, const float *c,
+			 const float *q, Errors *errors)
+{
+	uint8_t    *code = malloc(vs_rabitq_code_bytes(padded, bits));
+	VsRabitqQuery *query = new_query(bits, padded, q);
+	VsRabitqFactors factors;
+	VsRabitqPacked packed;
+	float		unit = vs_rabitq_unit((float) l2_squared(o, c, padded));
+	double		to_centre = l2_squared(q, c, padded);
+	bool		l2 = kind == VS_RABITQ_L2;
+	double		truth = l2 ? l2_squared(q, o, padded) : -dot(q, o, padded);
+	float		rank;
+
+	assert_non_null(code);
+	factors = vs_rabitq_encode(kind, bits, padded, o, c, code);
+	assert_true(vs_rabitq_pack(factors, unit, &packed));
+	vs_rabitq_estimate(query, (float) (l2 ? to_centre : -dot(q, c, padded)), unit,
+					   &packed, code, 1, &rank);
+	add_error(errors, rank - truth,
+			  vs_rabitq_error(query, factors.rescale, (float) sqrt(to_centre)));
+	free(query);
+	free(code);
+}
+
+/*
+ * Over random rotations of the same three vectors the estimate has no bias,
+ * and its error is what vs_rabitq_error says: 1.9 deviations hold 94% of a
+ * Gaussian.  All instruction sets encode alike, so one serves.
+ */
+static void
+test_estimate_unbiased(void **state)
+{
+	static const int dims[] = {60, 128, 784, 1008};
+
+	(void) state;
+	for (size_t k = 0; k < sizeof(dims) / sizeof(dims[0]); k++)
+	{
+		int			dim = dims[k];
+		int			padded = vs_rotation_padded(dim);
+		float	   *o = random_vector(dim, 1.0, 0.3);
+		float	   *c = random_vector(dim, 1.0, 0.3);
+		float	   *q = random_vector(dim, 1.0, 0.3);
+		float	   *rotated = new_floats(3 * padded);
+
+		for (int b = 0; b < 3; b++)
+		{
+			for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+			{
+				Errors		errors = {0, 0.0, 0.0, 0};
+				double		inside;
+				double		mean;
+
+				for (int trial = 0; trial < 1500; trial++)
+				{
+					VsRotation *rotation = new_rotation(dim, 1000 + trial);
+
+					vs_rotate(rotation, o, rotated);
+					vs_rotate(rotation, c, rotated + padded);
+					vs_rotate(rotation, q, rotated + 2 * padded);
+					one_estimate(kind, all_bits[b], padded, rotated, rotated + padded,
+								 rotated + 2 * padded, &errors);
+					free(rotation);
+				}
+				inside = 1.0 - (double) errors.beyond / errors.n;
+				mean = errors.sum / errors.n;
+				if (inside < 0.92 || inside > 0.999 || fabs(mean) > 4.5 / sqrt(errors.n))
+					fail_msg("dim %d bits %d kind %d: mean %.3f deviations, %.3f inside the bound",
+							 dim, all_bits[b], kind, mean, inside);
+			}
+		}
+		free(rotated);
+		free(q);
+		free(c);
+		free(o);
+	}
+}
+
+/* The same on real embeddings: triples of rows near each other and far. */
+static void
+test_estimate_real(void **state)
+{
+	const char *places[] = {getenv("VECSTORE_DATA"), "../shared/data", "../../../shared/data"};
+	FILE	   *file = NULL;
+	int32_t		dim = 0;
+	float	   *rows;
+	int			n = 0;
+	VsRotation *rotation;
+	int			padded;
+
+	(void) state;
+	for (int p = 0; p < 3 && file == NULL; p++)
+	{
+		char		path[1024];
+
+		if (places[p] == NULL)
+			continue;
+		snprintf(path, sizeof(path), "%s/minilm384/base.fvecs", places[p]);
+		file = fopen(path, "rb");
+	}
+	if (file == NULL)
+	{
+		print_message("no minilm384/base.fvecs (VECSTORE_DATA): skipped\n");
+		skip();
+	}
+	rotation = new_rotation(384, 11);
+	padded = vs_rotation_padded(384);
+	rows = new_floats(2000 * padded);
+	while (n < 2000 && fread(&dim, 4, 1, file) == 1)
+	{
+		float		row[384];
+
+		assert_int_equal(dim, 384);
+		assert_int_equal(fread(row, sizeof(float), 384, file), 384);
+		vs_rotate(rotation, row, rows + n++ * padded);
+	}
+	fclose(file);
+	assert_int_equal(n, 2000);
+	for (int b = 0; b < 3; b++)
+	{
+		Errors		errors = {0, 0.0, 0.0, 0};
+		double		inside;
+
+		for (int trial = 0; trial < 20000; trial++)
+		{
+			int			o = (int) (uniform() * n);
+			int			c = (int) (uniform() * n);
+			int			q = (int) (uniform() * n);
+
+			/* Half of the time the centre is among the nearest of a sample. */
+			for (int i = 0; i < 30 && trial % 2 == 0; i++)
+			{
+				int			other = (int) (uniform() * n);
+
+				if (other != o && l2_squared(rows + other * padded, rows + o * padded, padded) <
+					l2_squared(rows + c * padded, rows + o * padded, padded))
+					c = other;
+			}
+			if (l2_squared(rows + c * padded, rows + o * padded, padded) > 0.0 &&
+				l2_squared(rows + c * padded, rows + q * padded, padded) > 0.0)
+				one_estimate(VS_RABITQ_L2, all_bits[b], padded, rows + o * padded,
+							 rows + c * padded, rows + q * padded, &errors);
+		}
+		inside = 1.0 - (double) errors.beyond / errors.n;
+		if (inside < 0.90 || fabs(errors.sum / errors.n) > 0.1)
+			fail_msg("bits %d: mean %.3f deviations, %.3f inside the bound",
+					 all_bits[b], errors.sum / errors.n, inside);
+	}
+	free(rows);
+	free(rotation);
+}
+
+/* More bits, smaller error: about half with 2, a tenth with 4. */
+static void
+test_more_bits_better(void **state)
+{
+	double		rms[3];
+
+	(void) state;
+	for (int b = 0; b < 3; b++)
+	{
+		double		square = 0.0;
+
+		for (int trial = 0; trial < 500; trial++)
+		{
+			float	   *o = random_vector(256, 1.0, 0.0);
+			float	   *c = random_vector(256, 1.0, 0.0);
+			float	   *q = random_vector(256, 1.0, 0.0);
+			uint8_t		code[256];
+			VsRabitqQuery *query = new_query(all_bits[b], 256, q);
+			VsRabitqFactors f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 256, o, c, code);
+			VsRabitqPacked packed;
+			float		rank;
+			double		error;
+
+			assert_true(vs_rabitq_pack(f, 32.0f, &packed));
+			vs_rabitq_estimate(query, (float) l2_squared(q, c, 256), 32.0f, &packed, code, 1, &rank);
+			error = rank / l2_squared(q, o, 256) - 1.0;
+			square += error * error;
+			free(query);
+			free(q);
+			free(c);
+			free(o);
+		}
+		rms[b] = sqrt(square / 500);
+	}
+	assert_true(rms[1] < 0.62 * rms[0]);
+	assert_true(rms[2] < 0.20 * rms[0]);
+}
+
+/* Equal vectors, zero vectors, tiny and huge ones: no NaN, no crash. */
+static void
+test_rabitq_corners(void **state)
+{
+	static const float sizes[] = {0.0f, 1e-44f, 1e-30f, 1.0f, 1e15f, 1e30f, 3e38f};
+
+	(void) state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++)
+	{
+		for (int b = 0; b < 3; b++)
+		{
+			float		o[16];
+			float		c[16];
+			uint8_t		code[8];
+			VsRabitqQuery *query;
+			VsRabitqFactors f;
+			VsRabitqPacked packed;
+			float		unit;
+			float		rank;
+
+			for (int i = 0; i < 16; i++)
+			{
+				o[i] = sizes[s];
+				c[i] = sizes[s];
+			}
+			query = new_query(all_bits[b], 16, o);
+			f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 16, o, c, code);
+			assert_true(f.add == 0.0f && f.rescale == 0.0f);
+			o[3] = -o[3];
+			f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 16, o, c, code);
+			unit = vs_rabitq_unit((float) l2_squared(o, c, 16));
+			assert_true(unit > 0.0f && isfinite(unit));
+			(void) vs_rabitq_pack(f, unit, &packed);
+			vs_rabitq_estimate(query, 0.0f, unit, &packed, code, 1, &rank);
+			assert_false(isnan(rank));
+			free(query);
+		}
+	}
+}
+
+/* Factors that do not fit a unit are refused, and fit a larger one. */
+static void
+test_pack_refuses(void **state)
+{
+	VsRabitqFactors f = {1e9f, -30.0f};
+	VsRabitqFactors back;
+	VsRabitqPacked packed;
+
+	(void) state;
+	assert_false(vs_rabitq_pack(f, 1.0f, &packed));
+	assert_true(vs_rabitq_pack(f, vs_rabitq_unit(1e9f), &packed));
+	back = vs_rabitq_unpack(packed, vs_rabitq_unit(1e9f));
+	assert_true(fabsf(back.add / f.add - 1.0f) < 0.001f);
+	assert_true(fabsf(back.rescale / f.rescale - 1.0f) < 0.001f);
+}
+
+/* Scalar codes: error bounds, and distances equal those to the decoded vector. */
+static void
+test_scalar(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+
+		for (int bits = 4; bits <= 8; bits += 4)
+		{
+			float	   *v = random_vector(padded, 2.0, 0.0);
+			float	   *q = random_vector(padded, 2.0, 0.0);
+			float	   *back = new_floats(padded);
+			uint8_t    *code = malloc(vs_scalar_bytes(padded, bits) + 1);
+			double		relative;
+			double		l2;
+			double		ip;
+
+			assert_non_null(code);
+			assert_int_equal(vs_scalar_bytes(padded, bits), 4 + padded * bits / 8);
+			code[vs_scalar_bytes(padded, bits)] = 0x5A;
+			vs_scalar_encode(bits, padded, v, code);
+			assert_int_equal(code[vs_scalar_bytes(padded, bits)], 0x5A);
+			vs_scalar_decode(bits, padded, code, back);
+			relative = sqrt(l2_squared(v, back, padded) / dot(v, v, padded));
+			assert_true(relative < (bits == 8 ? 0.012 : padded < 128 ? 0.2 : 0.13));
+			if (bits == 8)
+			{
+				float		step;
+
+				memcpy(&step, code, sizeof(step));
+				for (int i = 0; i < padded; i++)
+					assert_true(fabsf(v[i] - back[i]) <= 0.5001f * step);
+			}
+			l2 = l2_squared(q, back, padded);
+			ip = dot(q, back, padded);
+			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				assert_true(fabs(vs_scalar_l2(bits, padded, q, code) / l2 - 1.0) < 1e-5);
+				assert_true(fabs(vs_scalar_ip(bits, padded, q, code) - ip) <
+							1e-5 * sqrt(dot(q, q, padded) * dot(back, back, padded)));
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free(code);
+			free(back);
+			free(q);
+			free(v);
+		}
+	}
+}
+
+/* A decoded 8-bit vector encodes to itself; zero and one-coordinate vectors work. */
+static void
+test_scalar_round_trip(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+		size_t		bytes = vs_scalar_bytes(padded, 8);
+		float	   *v = random_vector(padded, 5.0, 0.0);
+		uint8_t    *one = malloc(bytes);
+		uint8_t    *two = malloc(bytes);
+
+		assert_non_null(one);
+		assert_non_null(two);
+		vs_scalar_encode(8, padded, v, one);
+		vs_scalar_decode(8, padded, one, v);
+		vs_scalar_encode(8, padded, v, two);
+		assert_memory_equal(one + 4, two + 4, bytes - 4);
+		for (int bits = 4; bits <= 8; bits += 4)
+		{
+			memset(v, 0, sizeof(float) * padded);
+			vs_scalar_encode(bits, padded, v, one);
+			vs_scalar_decode(bits, padded, one, v);
+			for (int i = 0; i < padded; i++)
+				assert_true(v[i] == 0.0f);
+			v[padded - 1] = 3e38f;
+			vs_scalar_encode(bits, padded, v, one);
+			vs_scalar_decode(bits, padded, one, v);
+			for (int i = 0; i < padded; i++)
+				assert_true(isfinite(v[i]));
+			/* Four bits have no level for 0, so a lone peak is not theirs. */
+			if (bits == 8)
+				assert_true(v[padded - 1] > 2.9e38f);
+		}
+		free(two);
+		free(one);
+		free(v);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_half),
+		cmocka_unit_test(test_rotation_orthonormal),
+		cmocka_unit_test(test_rotation_isometry),
+		cmocka_unit_test(test_rotation_spreads),
+		cmocka_unit_test(test_estimate_matches_layout),
+		cmocka_unit_test(test_no_overflow),
+		cmocka_unit_test(test_estimate_unbiased),
+		cmocka_unit_test(test_estimate_real),
+		cmocka_unit_test(test_more_bits_better),
+		cmocka_unit_test(test_rabitq_corners),
+		cmocka_unit_test(test_pack_refuses),
+		cmocka_unit_test(test_scalar),
+		cmocka_unit_test(test_scalar_round_trip),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
