@@ -188,7 +188,7 @@ vs_rank_to_distance(VsMetric metric, double rank)
 double
 vs_norm(const float *a, int dim)
 {
-	return sqrt(-vs_distance(VS_METRIC_IP, a, a, dim));
+	return sqrt(0.0 - vs_distance(VS_METRIC_IP, a, a, dim));	/* never minus zero */
 }
 
 /*

@@ -89,8 +89,8 @@ typmod_accepts(int dim, int32 typmod, Node *escontext)
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("expected %d dimensions, not %d", VS_TYPMOD_DIM(typmod), dim),
-				 errhint("The type vecstore(%d) holds vectors of %d dimensions only; a column of type vecstore holds any.",
-						 VS_TYPMOD_DIM(typmod), VS_TYPMOD_DIM(typmod))));
+				 errhint("A column of type vecstore(%d) holds no other vectors; one of type vecstore holds any.",
+						 VS_TYPMOD_DIM(typmod))));
 	return true;
 }
 
