@@ -14,7 +14,7 @@ OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
-SQL_PARTS = $(wildcard src/type/type.sql src/am/am.sql)
+SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = test/unit/build
 
@@ -52,7 +52,7 @@ src/distance/kernels_avx2.o: override CFLAGS += -mavx2 -mfma
 src/distance/kernels_avx512.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq
 endif
 
-$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control Makefile
 	cat $(SQL_PARTS) > $@
 
 $(OBJS): $(C_HEADERS)
