@@ -1,7 +1,8 @@
 /*
  * distance.h
- *		Distances between float vectors: one plain reference in double, and
- *		fast float kernels chosen at run time.  Pure C: no postgres.h here.
+ *		Distances between float vectors, exact ones for SQL and fast ones for
+ *		index code, by the best instruction set of the processor.  Pure C: no
+ *		postgres.h here.
  *
  * Two families:
  *
@@ -36,7 +37,9 @@ typedef enum VsIsa
  *	the other six	the distance itself
  *
  * Never NaN for finite input: a rank that overflows to an undefined value is
- * recomputed in double.
+ * computed again in double.  What is beyond the largest float is infinite, and
+ * squares and products below the smallest (elements under about 1e-22) are 0:
+ * ranks do not tell such vectors apart, vs_distance() does.
  */
 typedef float (*VsKernel) (const float *a, const float *b, int dim);
 
@@ -48,7 +51,8 @@ extern double vs_rank_to_distance(VsMetric metric, double rank);
 
 /*
  * The metric's value, accumulated in double; the SQL functions.  Cosine with a
- * zero vector is NaN, Bray-Curtis x/0 is infinity, 0/0 is 0 as in SciPy.
+ * zero vector is NaN, otherwise within [0, 2].  Bray-Curtis x/0 is infinity
+ * and 0/0 is 0 (NaN in SciPy).  A Canberra term 0/0 is 0.
  */
 extern double vs_distance(VsMetric metric, const float *a, const float *b, int dim);
 
@@ -64,7 +68,10 @@ extern bool vs_normalize(float *dst, const float *src, int dim);
 /* Whether this build and processor can run the instruction set. */
 extern bool vs_isa_available(VsIsa isa);
 
-/* Force an instruction set (tests) or give the choice back with VS_ISA_AUTO. */
+/*
+ * Force an instruction set (tests), or give the choice back with VS_ISA_AUTO.
+ * A set that is not available here counts as VS_ISA_AUTO.
+ */
 extern void vs_isa_force(VsIsa isa);
 
 /* The set in force, never VS_ISA_AUTO. */

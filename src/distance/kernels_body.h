@@ -118,16 +118,14 @@ value_ip(const float *a, const float *b, int dim)
 }
 
 /*
- * Three passes over vectors that the first one brought into cache.  0/0 = NaN
- * when one vector is zero.
+ * 0/0 = NaN when one vector is zero.  One square root of the product of the
+ * squares, so that equal vectors give exactly 0.
  */
 static double
 value_cosine(const float *a, const float *b, int dim)
 {
-	d_Acc		ab = d_sums_dot(a, b, dim);
-	d_Acc		aa = d_sums_dot(a, a, dim);
-	d_Acc		bb = d_sums_dot(b, b, dim);
-	double		d = 1.0 - d_sum(ab.x) / sqrt(d_sum(aa.x) * d_sum(bb.x));
+	d_Acc		s = d_sums_cosine(a, b, dim);
+	double		d = 1.0 - d_sum(s.x) / sqrt(d_sum(s.y) * d_sum(s.z));
 
 	return d < 0.0 ? 0.0 : (d > 2.0 ? 2.0 : d);
 }

@@ -28,11 +28,12 @@
  * of addition and keep the rounding error of a long sum small.
  */
 
-/* Up to two running sums a metric. */
+/* Up to three running sums a metric. */
 typedef struct L(Acc)
 {
 	L(Vec)		x;
 	L(Vec)		y;
+	L(Vec)		z;
 } L(Acc);
 
 /* Squared difference. */
@@ -50,6 +51,16 @@ VS_INLINE L(Acc)
 L(step_dot) (L(Acc) s, L(Vec) a, L(Vec) b)
 {
 	s.x = L(fma) (a, b, s.x);
+	return s;
+}
+
+/* Product, and both squares. */
+VS_INLINE L(Acc)
+L(step_cosine) (L(Acc) s, L(Vec) a, L(Vec) b)
+{
+	s.x = L(fma) (a, b, s.x);
+	s.y = L(fma) (a, a, s.y);
+	s.z = L(fma) (b, b, s.z);
 	return s;
 }
 
@@ -118,12 +129,13 @@ L(step_jaccard) (L(Acc) s, L(Vec) a, L(Vec) b)
 
 #endif
 
-/* Two sets of sums made one; Chebyshev's is a maximum. */
+/* Two sets of sums become one; Chebyshev's is a maximum. */
 VS_INLINE L(Acc)
 L(join_sum) (L(Acc) s, L(Acc) t)
 {
 	s.x = s.x + t.x;
 	s.y = s.y + t.y;
+	s.z = s.z + t.z;
 	return s;
 }
 
@@ -143,7 +155,7 @@ VS_INLINE L(Acc) \
 L(sums_##metric) (const float *a, const float *b, int dim) \
 { \
 	const int	n = L(LANES); \
-	L(Acc)		s0 = {{0}, {0}}; \
+	L(Acc)		s0 = {{0}, {0}, {0}}; \
 	L(Acc)		s1 = s0; \
 	L(Acc)		s2 = s0; \
 	L(Acc)		s3 = s0; \
@@ -166,6 +178,7 @@ L(sums_##metric) (const float *a, const float *b, int dim) \
 
 VS_SUMS(l2, join_sum)
 VS_SUMS(dot, join_sum)
+VS_SUMS(cosine, join_sum)
 VS_SUMS(l1, join_sum)
 VS_SUMS(chebyshev, join_max)
 VS_SUMS(canberra, join_sum)

@@ -1,16 +1,8 @@
 /*
  * distance_test.c
  *		Kernels and distances of every instruction set this machine has,
- *		against the plain loops, worked examples and guard pages.
- *
- * Tolerance.  u is the unit roundoff, 2^-24 for ranks and 2^-53 for values.
- * The narrowest set has 4 accumulators of 4 lanes (values: of 2), so one
- * accumulator adds at most dim/16 + 5 (dim/8 + 5) terms and four more
- * additions join the accumulators and lanes.  A term carries at most four
- * roundings of its own (|a|, |b|, +, -, /), and a quotient of two sums twice
- * the error of a sum and one more.  Every bound is therefore below
- * 2 (dim/8 + 16) u times the sum of the absolute terms.  Terms too small for
- * the type lose at most half its smallest step each.
+ *		against the plain loops (how close: distance_tolerance.h), worked
+ *		examples and guard pages.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +19,7 @@
 #include <unistd.h>
 
 #include "distance/kernels.h"
+#include "distance_tolerance.h"
 
 static const VsIsa all_isas[] = {VS_ISA_PORTABLE, VS_ISA_AVX2, VS_ISA_AVX512, VS_ISA_NEON};
 
@@ -111,89 +104,19 @@ random_vector(float *x, int dim, Shape shape)
 		x[i] = random_element(shape);
 }
 
-/*
- * Sum of the absolute terms: what rounding errors are relative to.  The plain
- * value is this sum already in all metrics but the two with a dot product.
- */
-static double
-absolute_terms(VsMetric metric, const float *a, const float *b, int dim)
-{
-	double		sum = 0.0;
-
-	if (metric != VS_METRIC_IP)
-		return vs_distance_plain(metric, a, b, dim);
-	for (int i = 0; i < dim; i++)
-		sum += fabs((double) a[i] * b[i]);
-	return sum;
-}
-
-/* Relative part of the tolerance; see the top of the file. */
-static double
-relative_tolerance(int dim, double roundoff)
-{
-	return 2.0 * (dim / 8 + 16) * roundoff;
-}
-
-/* Say which case failed before failing. */
+/* One metric for one pair, by rank and by value; says which case failed. */
 static void
-fail_case(const char *what, VsMetric metric, int dim, double got, double want, double allowed)
+check_metric(VsMetric metric, const float *a, const float *b, int dim)
 {
-	fail_msg("%s %s %s, dim %d: got %.17g, want %.17g +- %g", vs_isa_name(vs_isa_current()),
-			 what, vs_metric_name(metric), dim, got, want, allowed);
-}
+	Comparison	rank = compare_rank(metric, a, b, dim);
+	Comparison	value = compare_value(metric, a, b, dim);
 
-/*
- * A kernel's rank against the plain distance.  Values beyond the range of
- * float must come out infinite, and near its end they may.
- */
-static void
-check_rank(VsMetric metric, const float *a, const float *b, int dim)
-{
-	double		got = vs_kernel(metric) (a, b, dim);
-	double		want = vs_distance_plain(metric, a, b, dim);
-	double		tolerance = relative_tolerance(dim, ldexp(1.0, -24));
-	double		allowed;
-
-	if (metric == VS_METRIC_COSINE) /* ranks by the dot product */
-		want = vs_distance_plain(VS_METRIC_IP, a, b, dim);
-	else if (metric == VS_METRIC_L2)
-		want = want * want;
-
-	if (metric == VS_METRIC_COSINE || metric == VS_METRIC_IP)
-		allowed = tolerance * absolute_terms(VS_METRIC_IP, a, b, dim);
-	else
-		allowed = isfinite(want) ? tolerance * want : 0.0;
-	allowed += dim * (double) FLT_TRUE_MIN;
-
-	if (isnan(got))
-		fail_case("rank", metric, dim, got, want, allowed);
-	if (isinf(got) && fabs(want) + allowed >= FLT_MAX && (got > 0) == (want > 0))
-		return;
-	if (!(fabs(got - want) <= allowed))
-		fail_case("rank", metric, dim, got, want, allowed);
-}
-
-/* vs_distance against the plain distance: only the order of additions differs. */
-static void
-check_value(VsMetric metric, const float *a, const float *b, int dim)
-{
-	double		got = vs_distance(metric, a, b, dim);
-	double		want = vs_distance_plain(metric, a, b, dim);
-	double		tolerance = relative_tolerance(dim, ldexp(1.0, -53));
-	double		allowed;
-
-	if (isnan(want) && isnan(got))
-		return;
-	if (isinf(want) && got == want)
-		return;
-	if (metric == VS_METRIC_COSINE)
-		allowed = 2.0 * tolerance;	/* |a.b| is at most |a||b| */
-	else
-		allowed = tolerance * absolute_terms(metric, a, b, dim);
-	if (metric == VS_METRIC_HAMMING || metric == VS_METRIC_JACCARD)
-		allowed = 0.0;
-	if (!(fabs(got - want) <= allowed))
-		fail_case("value", metric, dim, got, want, allowed);
+	if (!rank.agrees)
+		fail_msg("%s rank %s, dim %d: got %.17g, want %.17g +- %g", vs_isa_name(vs_isa_current()),
+				 vs_metric_name(metric), dim, rank.got, rank.want, rank.allowed);
+	if (!value.agrees)
+		fail_msg("%s value %s, dim %d: got %.17g, want %.17g +- %g", vs_isa_name(vs_isa_current()),
+				 vs_metric_name(metric), dim, value.got, value.want, value.allowed);
 }
 
 /* All metrics for one pair. */
@@ -201,10 +124,7 @@ static void
 check_pair(const float *a, const float *b, int dim)
 {
 	for (int m = 0; m < VS_METRIC_COUNT; m++)
-	{
-		check_rank((VsMetric) m, a, b, dim);
-		check_value((VsMetric) m, a, b, dim);
-	}
+		check_metric((VsMetric) m, a, b, dim);
 }
 
 /* A few pairs of one length, each shape against itself and against the next. */
@@ -306,15 +226,24 @@ test_misaligned(void **state)
 	each_isa(misaligned);
 }
 
-/* Two pages that can be touched between two that cannot. */
-static char *
+/*
+ * A page of floats that can be touched between two that cannot; the first of
+ * its floats.
+ */
+static float *
 map_guarded(size_t page)
 {
-	char	   *base = mmap(NULL, 4 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char	   *base = mmap(NULL, 3 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(base, MAP_FAILED);
-	assert_int_equal(mprotect(base + page, 2 * page, PROT_READ | PROT_WRITE), 0);
-	return base;
+	assert_int_equal(mprotect(base + page, page, PROT_READ | PROT_WRITE), 0);
+	return (float *) (void *) (base + page);
+}
+
+static void
+unmap_guarded(float *x, size_t page)
+{
+	munmap((char *) x - page, 3 * page);
 }
 
 /*
@@ -325,27 +254,26 @@ static void
 guard_pages(void)
 {
 	size_t		page = (size_t) sysconf(_SC_PAGESIZE);
-	char	   *base_a = map_guarded(page);
-	char	   *base_b = map_guarded(page);
 	int			last = (int) (page / sizeof(float));
+	float	   *a = map_guarded(page);
+	float	   *b = map_guarded(page);
 
 	for (int dim = 1; dim <= last; dim = (dim < 140) ? dim + 1 : dim * 2 - 1)
 	{
-		float	   *end_a = (float *) (base_a + 3 * page) - dim;
-		float	   *end_b = (float *) (base_b + 3 * page) - dim;
-		float	   *start_a = (float *) (base_a + page);
-		float	   *start_b = (float *) (base_b + page);
+		float	   *end_a = a + last - dim;
+		float	   *end_b = b + last - dim;
 
 		random_vector(end_a, dim, SHAPE_RANDOM);
 		random_vector(end_b, dim, SHAPE_RANDOM);
 		check_pair(end_a, end_b, dim);
-		random_vector(start_a, dim, SHAPE_RANDOM);
-		random_vector(start_b, dim, SHAPE_RANDOM);
-		check_pair(start_a, start_b, dim);
+		random_vector(a, dim, SHAPE_RANDOM);
+		random_vector(b, dim, SHAPE_RANDOM);
+		check_pair(a, b, dim);
+		vs_normalize(a, a, dim);
 		vs_normalize(end_a, end_a, dim);
 	}
-	munmap(base_a, 4 * page);
-	munmap(base_b, 4 * page);
+	unmap_guarded(a, page);
+	unmap_guarded(b, page);
 }
 
 static void
@@ -484,6 +412,40 @@ test_special_values(void **state)
 {
 	(void) state;
 	each_isa(special_values);
+}
+
+/* Rounding never takes the cosine distance out of [0, 2]. */
+static void
+cosine_range(void)
+{
+	float		a[50];
+	float		b[50];
+	float		c[50];
+
+	for (int turn = 0; turn < 1000; turn++)
+	{
+		float		scale = (float) (0.1 + random_unit());
+
+		random_vector(a, 50, SHAPE_RANDOM);
+		for (int i = 0; i < 50; i++)
+		{
+			b[i] = scale * a[i];
+			c[i] = -b[i];
+		}
+		assert_true(vs_distance(VS_METRIC_COSINE, a, b, 50) >= 0.0);
+		assert_true(vs_distance(VS_METRIC_COSINE, a, c, 50) <= 2.0);
+		/* a power of two rounds nothing */
+		for (int i = 0; i < 50; i++)
+			b[i] = 4.0f * a[i];
+		assert_true(vs_distance(VS_METRIC_COSINE, a, b, 50) == 0.0);
+	}
+}
+
+static void
+test_cosine_range(void **state)
+{
+	(void) state;
+	each_isa(cosine_range);
 }
 
 /* Sums that overflow float: infinite where that is right, never NaN. */
@@ -627,6 +589,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_worked_examples),
 		cmocka_unit_test(test_special_values),
+		cmocka_unit_test(test_cosine_range),
 		cmocka_unit_test(test_overflow),
 		cmocka_unit_test(test_short_dims),
 		cmocka_unit_test(test_long_dims),
