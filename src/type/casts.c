@@ -59,7 +59,7 @@ vecstore_from_float4_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	VsVector   *result = vector_for_array(array, PG_GETARG_INT32(1));
-	const float4 *values = (const float4 *) ARR_DATA_PTR(array);
+	const float4 *values = (const void *) ARR_DATA_PTR(array);
 
 	for (int i = 0; i < result->dim; i++)
 	{
@@ -76,7 +76,7 @@ vecstore_from_float8_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	VsVector   *result = vector_for_array(array, PG_GETARG_INT32(1));
-	const float8 *values = (const float8 *) ARR_DATA_PTR(array);
+	const float8 *values = (const void *) ARR_DATA_PTR(array);
 
 	for (int i = 0; i < result->dim; i++)
 	{
@@ -101,7 +101,7 @@ vecstore_from_int4_array(PG_FUNCTION_ARGS)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	VsVector   *result = vector_for_array(array, PG_GETARG_INT32(1));
-	const int32 *values = (const int32 *) ARR_DATA_PTR(array);
+	const int32 *values = (const void *) ARR_DATA_PTR(array);
 
 	for (int i = 0; i < result->dim; i++)
 		result->x[i] = (float) values[i];
