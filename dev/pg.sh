@@ -7,6 +7,9 @@
 #	as_server_user		run a command as that user
 #	as_root				run a command as root, by sudo where needed
 
+# runuser is there, also for a root whose PATH lacks it (after a plain su).
+PATH=$PATH:/usr/sbin:/sbin
+
 # Stop with a message that says what to do.
 die()
 {
