@@ -36,11 +36,11 @@ $$;
 CREATE FUNCTION pg_temp.search_sql(sentence text, section text, dims integer)
 RETURNS text LANGUAGE sql AS $$
 	SELECT format('SELECT name FROM packages WHERE %s ORDER BY embedding <=> hash_embedding(%L, %s) LIMIT 10',
-				  coalesce(format('section = %L', section), 'true'), sentence, dims)
+				  CASE WHEN section IS NULL THEN 'true' ELSE format('section = %L', section) END,
+				  sentence, dims)
 $$;
 
 \pset footer off
-\echo
 \echo 'Time of each search (LIMIT 10, median of 5), in milliseconds:'
 SELECT rpad(sentence, 42) AS sentence, rpad(coalesce(s.section, 'all'), 9) AS section,
 	   (SELECT count(*) FROM packages p WHERE p.section = coalesce(s.section, p.section)) AS packages,
