@@ -290,6 +290,12 @@ vs_rabitq_query_init(VsRabitqQuery *query, int bits, int padded, const float *ro
 }
 
 /*
+ * Neighbours are priced four at a time: they share the loads of the query's
+ * values and the final addition across the lanes.
+ */
+#define GROUP 4
+
+/*
  * Sum over all coordinates of level times query value.  At most 15 * 127 *
  * 16,000: no overflow.
  */
@@ -313,9 +319,19 @@ code_dot_plain(const VsRabitqQuery *query, const uint8_t *code, int bits)
 #define VS_TARGET_VNNI \
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
 
-/* Add level times value of 32 code bytes to eight sums. */
+/* Sums of the eight lanes of four registers. */
+VS_TARGET_AVX2 VS_INLINE __m128i
+sum_lanes_avx2(const __m256i *sum)
+{
+	__m256i		all = _mm256_hadd_epi32(_mm256_hadd_epi32(sum[0], sum[1]),
+										_mm256_hadd_epi32(sum[2], sum[3]));
+
+	return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+/* Add level times value of 32 code bytes, the first of which is byte j. */
 VS_TARGET_AVX2 VS_INLINE __m256i
-code_step_avx2(const VsRabitqQuery *query, __m256i bytes, int j, int bits, __m256i sum)
+code_step_avx2(const VsRabitqQuery *query, __m256i code, int j, int bits, __m256i sum)
 {
 	const __m256i mask = _mm256_set1_epi8((char) ((1 << bits) - 1));
 	__m256i		words = _mm256_setzero_si256();
@@ -323,7 +339,7 @@ code_step_avx2(const VsRabitqQuery *query, __m256i bytes, int j, int bits, __m25
 	/* At most 8 * 2 * 127 or 2 * 2 * 15 * 127 in a word: no saturation. */
 	for (int f = 0; f < 8 / bits; f++)
 	{
-		__m256i		levels = _mm256_and_si256(_mm256_srli_epi16(bytes, f * bits), mask);
+		__m256i		levels = _mm256_and_si256(_mm256_srli_epi16(code, f * bits), mask);
 		__m256i		values = _mm256_loadu_si256((const __m256i *)
 												(query->values + f * query->field_stride + j));
 
@@ -332,91 +348,135 @@ code_step_avx2(const VsRabitqQuery *query, __m256i bytes, int j, int bits, __m25
 	return _mm256_add_epi32(sum, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
 }
 
-VS_TARGET_AVX2 VS_INLINE int32_t
-code_dot_avx2(const VsRabitqQuery *query, const uint8_t *code, int bits)
+/*
+ * The last bytes of a code, fewer than 32: nothing behind the code is read.
+ * Longer codes have a full register that ends with them: the bytes before are
+ * masked out, and the values are shifted as much.
+ */
+VS_TARGET_AVX2 VS_INLINE __m256i
+code_tail_avx2(const VsRabitqQuery *query, const uint8_t *code, int rest, int bits, __m256i sum)
 {
-	__m256i		sum = _mm256_setzero_si256();
-	__m128i		half;
-	int			rest = query->code_bytes % 32;
-	int			j = 0;
+	static const uint8_t window[64] = {[32 ... 63] = 0xFF};
+	int			bytes = query->code_bytes;
+	uint8_t		tail[32] = {0};
+	__m256i		last;
 
-	for (; j + 32 <= query->code_bytes; j += 32)
-		sum = code_step_avx2(query, _mm256_loadu_si256((const __m256i *) (code + j)),
-							 j, bits, sum);
-	if (rest > 0)
+	if (bytes >= 32)
 	{
-		uint8_t		tail[32] = {0};
-
-		memcpy(tail, code + j, rest);
-		sum = code_step_avx2(query, _mm256_loadu_si256((const __m256i *) tail), j, bits, sum);
+		last = _mm256_and_si256(_mm256_loadu_si256((const __m256i *) (code + bytes - 32)),
+								_mm256_loadu_si256((const __m256i *) (window + rest)));
+		return code_step_avx2(query, last, bytes - 32, bits, sum);
 	}
-	half = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
-	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
-	half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1));
-	return _mm_cvtsi128_si32(half);
+	if (rest == 16)
+		last = _mm256_inserti128_si256(_mm256_setzero_si256(),
+									   _mm_loadu_si128((const __m128i *) code), 0);
+	else
+	{
+		memcpy(tail, code, rest);
+		last = _mm256_loadu_si256((const __m256i *) tail);
+	}
+	return code_step_avx2(query, last, 0, bits, sum);
 }
 
-VS_TARGET_VNNI VS_INLINE int32_t
-code_dot_vnni(const VsRabitqQuery *query, const uint8_t *code, int bits)
+VS_TARGET_AVX2 VS_INLINE void
+group_dots_avx2(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
+{
+	int			bytes = query->code_bytes;
+	__m256i		sum[GROUP];
+
+	/* Sixteen registers do not hold the bytes of four codes: one by one. */
+	for (int k = 0; k < GROUP; k++)
+	{
+		const uint8_t *code = codes + (k < n ? k : 0) * bytes;
+		int			j = 0;
+
+		sum[k] = _mm256_setzero_si256();
+		for (; j + 32 <= bytes; j += 32)
+			sum[k] = code_step_avx2(query, _mm256_loadu_si256((const __m256i *) (code + j)),
+									j, bits, sum[k]);
+		if (j < bytes)
+			sum[k] = code_tail_avx2(query, code, bytes - j, bits, sum[k]);
+	}
+	_mm_storeu_si128((__m128i *) dots, sum_lanes_avx2(sum));
+}
+
+VS_TARGET_VNNI VS_INLINE void
+group_dots_vnni(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
 {
 	const __m512i mask = _mm512_set1_epi8((char) ((1 << bits) - 1));
-	__m512i		even = _mm512_setzero_si512();
-	__m512i		odd = _mm512_setzero_si512();
+	__m512i		sum[GROUP];
+	__m256i		half[GROUP];
+	int			bytes = query->code_bytes;
 
-	for (int j = 0; j < query->code_bytes; j += 64)
+	for (int k = 0; k < GROUP; k++)
+		sum[k] = _mm512_setzero_si512();
+	for (int j = 0; j < bytes; j += 64)
 	{
-		int			rest = query->code_bytes - j;
+		int			rest = bytes - j;
 		__mmask64	lanes = rest >= 64 ? ~(__mmask64) 0 : ((__mmask64) 1 << rest) - 1;
-		__m512i		bytes = _mm512_maskz_loadu_epi8(lanes, code + j);
+		__m512i		code[GROUP];
 
-		for (int f = 0; f < 8 / bits; f += 2)
+		for (int k = 0; k < GROUP; k++)
+			code[k] = _mm512_maskz_loadu_epi8(lanes, codes + (k < n ? k : 0) * bytes + j);
+		for (int f = 0; f < 8 / bits; f++)
 		{
-			const int8_t *values = query->values + f * query->field_stride + j;
-			__m512i		low = _mm512_and_si512(_mm512_srli_epi16(bytes, f * bits), mask);
-			__m512i		high = _mm512_and_si512(_mm512_srli_epi16(bytes, (f + 1) * bits), mask);
+			__m512i		values = _mm512_loadu_si512(query->values + f * query->field_stride + j);
 
-			even = _mm512_dpbusd_epi32(even, low, _mm512_loadu_si512(values));
-			odd = _mm512_dpbusd_epi32(odd, high,
-									  _mm512_loadu_si512(values + query->field_stride));
+			for (int k = 0; k < GROUP; k++)
+			{
+				__m512i		levels = _mm512_and_si512(_mm512_srli_epi16(code[k], f * bits), mask);
+
+				sum[k] = _mm512_dpbusd_epi32(sum[k], levels, values);
+			}
 		}
 	}
-	return _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd));
+	for (int k = 0; k < GROUP; k++)
+		half[k] = _mm256_add_epi32(_mm512_castsi512_si256(sum[k]),
+								   _mm512_extracti64x4_epi64(sum[k], 1));
+	_mm_storeu_si128((__m128i *) dots, sum_lanes_avx2(half));
 }
 
 #endif							/* VS_X86 */
 
-/* Define the estimate of a list for one instruction set and number of bits. */
-#define ESTIMATE_LIST(suffix, target, bits) \
-	target static void \
-	estimate_##suffix##_##bits(const VsRabitqQuery *query, const uint8_t *codes, \
-							   int n, int32_t *dots) \
-	{ \
-		for (int i = 0; i < n; i++) \
-			dots[i] = code_dot_##suffix(query, codes + (size_t) i * query->code_bytes, bits); \
-	}
+/* One neighbour after another, for any processor. */
+VS_INLINE void
+group_dots_plain(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
+{
+	for (int k = 0; k < n; k++)
+		dots[k] = code_dot_plain(query, codes + (size_t) k * query->code_bytes, bits);
+}
 
-#define ESTIMATE_LISTS(suffix, target) \
-	ESTIMATE_LIST(suffix, target, 1) \
-	ESTIMATE_LIST(suffix, target, 2) \
-	ESTIMATE_LIST(suffix, target, 4) \
+/* Define the sums of a list for one instruction set, a loop per number of bits. */
+#define LIST_DOTS(suffix, target) \
+	target VS_INLINE void \
+	list_dots_bits_##suffix(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, \
+							int32_t *dots) \
+	{ \
+		for (int i = 0; i < n; i += GROUP) \
+			group_dots_##suffix(query, codes + (size_t) i * query->code_bytes, \
+								n - i < GROUP ? n - i : GROUP, bits, dots + i); \
+	} \
 	target static void \
-	estimate_##suffix(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots) \
+	list_dots_##suffix(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots) \
 	{ \
 		if (query->bits == 1) \
-			estimate_##suffix##_1(query, codes, n, dots); \
+			list_dots_bits_##suffix(query, codes, n, 1, dots); \
 		else if (query->bits == 2) \
-			estimate_##suffix##_2(query, codes, n, dots); \
+			list_dots_bits_##suffix(query, codes, n, 2, dots); \
 		else \
-			estimate_##suffix##_4(query, codes, n, dots); \
+			list_dots_bits_##suffix(query, codes, n, 4, dots); \
 	}
 
-ESTIMATE_LISTS(plain, )
+LIST_DOTS(plain, )
 #ifdef VS_X86
-ESTIMATE_LISTS(avx2, VS_TARGET_AVX2)
-ESTIMATE_LISTS(vnni, VS_TARGET_VNNI)
+LIST_DOTS(avx2, VS_TARGET_AVX2)
+LIST_DOTS(vnni, VS_TARGET_VNNI)
 #endif
 
-/* Level times value sums of n codes, by the instruction set in force. */
+/*
+ * Level times value sums of n codes, by the instruction set in force; dots has
+ * room for n rounded up to a multiple of GROUP.
+ */
 static void
 list_dots(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots)
 {
@@ -425,16 +485,16 @@ list_dots(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots
 
 	if (isa == VS_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
 	{
-		estimate_vnni(query, codes, n, dots);
+		list_dots_vnni(query, codes, n, dots);
 		return;
 	}
 	if (isa == VS_ISA_AVX512 || isa == VS_ISA_AVX2)
 	{
-		estimate_avx2(query, codes, n, dots);
+		list_dots_avx2(query, codes, n, dots);
 		return;
 	}
 #endif
-	estimate_plain(query, codes, n, dots);
+	list_dots_plain(query, codes, n, dots);
 }
 
 /* Estimated ranks of the n neighbours of a list. */
