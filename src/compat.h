@@ -59,4 +59,60 @@ extern PGDLLEXPORT void _PG_init(void);
 	} while (0)
 #endif
 
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+/*
+ * A new block at the end of the fork, zeroed, pinned and locked exclusively.
+ */
+static inline Buffer
+vs_extend(Relation rel, ForkNumber fork)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExtendBufferedRel(BMR_REL(rel), fork, NULL, EB_LOCK_FIRST);
+#else
+	bool		lock = !RELATION_IS_LOCAL(rel);
+	Buffer		buffer;
+
+	if (lock)
+		LockRelationForExtension(rel, ExclusiveLock);
+	buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	if (lock)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	return buffer;
+#endif
+}
+
+/* EXPLAIN ANALYZE counts index searches from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define vs_count_index_search(scan) \
+	do { if ((scan)->instrument) (scan)->instrument->nsearches++; } while (0)
+#else
+#define vs_count_index_search(scan)	((void) 0)
+#endif
+
+/* Begin an index scan that counts nothing for EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#define vs_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, norderbys)
+#else
+#define vs_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
+/* 18 tells whether it is ANALYZE that waits; 17 and before do not ask. */
+#if PG_VERSION_NUM >= 180000
+#define vs_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define vs_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* Start to fetch memory that will be read soon. */
+#ifdef __GNUC__
+#define vs_prefetch(address)	__builtin_prefetch(address)
+#else
+#define vs_prefetch(address)	((void) 0)
+#endif
+
 #endif							/* VECSTORE_COMPAT_H */

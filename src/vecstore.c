@@ -10,6 +10,7 @@
 
 #include "compat.h"
 
+#include "am/am.h"
 #include "fmgr.h"
 #include "type/vector.h"
 #include "utils/guc.h"
@@ -24,6 +25,7 @@ void
 _PG_init(void)
 {
 	vs_type_init();
+	vs_am_init();
 
 	MarkGUCPrefixReserved("vecstore");
 }

@@ -1,0 +1,165 @@
+/*
+ * am.c
+ *		The vecstore access method: handler, options, settings, metrics.
+ *
+ * How a query and an insert travel is told in docs/architecture.md.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/reloptions.h"
+#include "am/am.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+
+int			vs_ef_search = VS_DEFAULT_EF_SEARCH;
+bool		vs_strict_order = false;
+
+static relopt_kind options_kind;
+
+static relopt_enum_elt_def quantization_values[] = {
+	{"auto", VS_QUANTIZATION_AUTO},
+	{"none", VS_QUANTIZATION_NONE},
+	{"rabitq", VS_QUANTIZATION_RABITQ},
+	{NULL, 0}
+};
+
+void
+vs_am_init(void)
+{
+	options_kind = add_reloption_kind();
+	add_int_reloption(options_kind, "m", "Links of a vertex on each upper level; twice as many on the bottom level",
+					  VS_DEFAULT_M, VS_MIN_M, VS_MAX_M, AccessExclusiveLock);
+	add_int_reloption(options_kind, "ef_construction", "Vertices a search keeps while it looks for a new vertex's neighbours",
+					  VS_DEFAULT_EF_CONSTRUCTION, VS_MIN_EF_CONSTRUCTION,
+					  VS_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
+	add_enum_reloption(options_kind, "quantization", "Codes of the neighbours kept beside a vertex",
+					   quantization_values, VS_QUANTIZATION_AUTO,
+					   "Valid values are \"auto\", \"none\" and \"rabitq\".", AccessExclusiveLock);
+
+	DefineCustomIntVariable("vecstore.ef_search",
+							"Vertices a search keeps: more find nearer rows, and take longer.",
+							"The first so many rows come in exact order.",
+							&vs_ef_search, VS_DEFAULT_EF_SEARCH, 1, VS_MAX_EF_SEARCH,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("vecstore.strict_order",
+							 "Drop rows that are found too late to come in order of distance.",
+							 "Off, such rows are returned late.",
+							 &vs_strict_order, false, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static bytea *
+am_options(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{"m", RELOPT_TYPE_INT, offsetof(VsOptions, m)},
+		{"ef_construction", RELOPT_TYPE_INT, offsetof(VsOptions, ef_construction)},
+		{"quantization", RELOPT_TYPE_ENUM, offsetof(VsOptions, quantization)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, options_kind,
+									  sizeof(VsOptions), table, lengthof(table));
+}
+
+static char *
+am_buildphasename(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case VS_PHASE_GRAPH:
+			return "building graph in memory";
+		case VS_PHASE_INSERT:
+			return "inserting rows on pages";
+		case VS_PHASE_WRITE:
+			return "writing pages";
+		default:
+			return NULL;
+	}
+}
+
+PG_FUNCTION_INFO_V1(vecstore_handler);
+Datum
+vecstore_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 0;
+	am->amsupport = VS_METRIC_PROC;
+	am->amoptsprocnum = 0;
+	am->amcanorder = false;
+	am->amcanorderbyop = true;
+	am->amcanbackward = false;
+	am->amcanunique = false;
+	am->amcanmulticol = false;
+	am->amoptionalkey = true;
+	am->amsearcharray = false;
+	am->amsearchnulls = false;
+	am->amstorage = false;
+	am->amclusterable = false;
+	am->ampredlocks = false;
+	am->amcanparallel = false;
+	am->amcaninclude = false;
+	am->amusemaintenanceworkmem = false;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+
+	am->ambuild = vs_build;
+	am->ambuildempty = vs_buildempty;
+	am->aminsert = vs_insert;
+	am->ambulkdelete = vs_bulkdelete;
+	am->amvacuumcleanup = vs_vacuumcleanup;
+	am->amcostestimate = vs_costestimate;
+	am->amoptions = am_options;
+	am->ambuildphasename = am_buildphasename;
+	am->amvalidate = vs_validate;
+	am->ambeginscan = vs_beginscan;
+	am->amrescan = vs_rescan;
+	am->amgettuple = vs_gettuple;
+	am->amendscan = vs_endscan;
+	PG_RETURN_POINTER(am);
+}
+
+/* ---- metrics ---- */
+
+/* vecstore_<name>_metric(internal) returns internal: a pointer to the VsMetric. */
+#define METRIC_FUNCTION(ID, name, operator, function) \
+PG_FUNCTION_INFO_V1(vecstore_##name##_metric); \
+Datum \
+vecstore_##name##_metric(PG_FUNCTION_ARGS) \
+{ \
+	static const VsMetric metric = VS_METRIC_##ID; \
+\
+	PG_RETURN_POINTER(&metric); \
+}
+VS_METRICS(METRIC_FUNCTION)
+
+VsMetric
+vs_index_metric(Relation rel)
+{
+	FmgrInfo   *proc = index_getprocinfo(rel, 1, VS_METRIC_PROC);
+
+	return *(VsMetric *) DatumGetPointer(FunctionCall1(proc, PointerGetDatum(NULL)));
+}
+
+const float *
+vs_index_form_vector(Relation rel, const VsIndex *index, Datum value)
+{
+	VsVector   *vector = DatumGetVsVector(value);
+	float	   *unit;
+
+	if (vector->dim != index->dims)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different vector dimensions %d and %d", index->dims, vector->dim),
+				 errdetail("Index \"%s\" is of %d dimensions.",
+						   RelationGetRelationName(rel), index->dims),
+				 errhint("Compare and store vectors of the column's dimensions.")));
+	if (!index->normalize)
+		return vector->x;
+	unit = palloc(index->dims * sizeof(float));
+	return vs_normalize(unit, vector->x, index->dims) ? unit : NULL;
+}

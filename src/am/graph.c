@@ -1,0 +1,577 @@
+/*
+ * graph.c
+ *		Search of an HNSW graph and the choice of neighbours.
+ *
+ * See graph.h.  Nothing here knows whether the graph lies in memory or on
+ * pages.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "am/graph.h"
+#include "miscadmin.h"
+
+/* How often a list that others keep changing is read again before giving up. */
+#define MAX_TRIES		8
+
+/* While mending: candidates enough, and dead vertices looked behind at most. */
+#define REPAIR_CANDIDATES	128
+#define REPAIR_DEAD			256
+
+/* ---- heap ---- */
+
+/* Whether a comes out before b. */
+static inline bool
+heap_before(const VsHeap *heap, const VsCandidate *a, const VsCandidate *b)
+{
+	return heap->reversed ? a->rank > b->rank : a->rank < b->rank;
+}
+
+void
+vs_heap_push(VsHeap *heap, VsCandidate item)
+{
+	int64		i = heap->n++;
+
+	if (i == heap->size)
+	{
+		heap->size *= 2;
+		heap->items = repalloc_huge(heap->items, heap->size * sizeof(VsCandidate));
+	}
+	while (i > 0)
+	{
+		int64		parent = (i - 1) / 2;
+
+		if (!heap_before(heap, &item, &heap->items[parent]))
+			break;
+		heap->items[i] = heap->items[parent];
+		i = parent;
+	}
+	heap->items[i] = item;
+}
+
+VsCandidate
+vs_heap_pop(VsHeap *heap)
+{
+	VsCandidate top = heap->items[0];
+	VsCandidate last = heap->items[--heap->n];
+	int64		i = 0;
+
+	for (;;)
+	{
+		int64		child = 2 * i + 1;
+
+		if (child >= heap->n)
+			break;
+		if (child + 1 < heap->n &&
+			heap_before(heap, &heap->items[child + 1], &heap->items[child]))
+			child++;
+		if (!heap_before(heap, &heap->items[child], &last))
+			break;
+		heap->items[i] = heap->items[child];
+		i = child;
+	}
+	heap->items[i] = last;
+	return top;
+}
+
+static void
+heap_init(VsHeap *heap, bool reversed)
+{
+	heap->n = 0;
+	heap->size = 64;
+	heap->reversed = reversed;
+	heap->items = palloc(heap->size * sizeof(VsCandidate));
+}
+
+/* ---- search ---- */
+
+void
+vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	memset(search, 0, sizeof(VsSearch));
+	search->graph = graph;
+	search->context = context;
+	vs_idset_init(&search->visited, context);
+	heap_init(&search->frontier, false);
+	heap_init(&search->results, true);
+	heap_init(&search->spare, false);
+	search->batch = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
+	MemoryContextSwitchTo(old);
+}
+
+Size
+vs_search_bytes(const VsSearch *search)
+{
+	return search->visited.bytes + sizeof(VsCandidate) *
+		(search->frontier.size + search->results.size + search->spare.size);
+}
+
+bool
+vs_search_is_full(const VsSearch *search)
+{
+	return search->max_bytes > 0 && vs_search_bytes(search) > search->max_bytes;
+}
+
+/*
+ * A vertex just priced: keep it where it belongs.
+ */
+static inline void
+admit(VsSearch *search, VsCandidate cand)
+{
+	VsHeap	   *results = &search->results;
+
+	if (results->n >= search->ef && cand.rank >= results->items[0].rank)
+	{
+		if (search->keep_all)
+		{
+			vs_heap_push(&search->frontier, cand);
+			if (!cand.dead)
+				vs_heap_push(&search->spare, cand);
+		}
+		return;
+	}
+	vs_heap_push(&search->frontier, cand);
+	if (cand.dead)
+		return;
+	vs_heap_push(results, cand);
+	if (results->n > search->ef)
+	{
+		VsCandidate worst = vs_heap_pop(results);
+
+		if (search->keep_all)
+			vs_heap_push(&search->spare, worst);
+	}
+}
+
+/*
+ * Read a vertex's neighbours and price those not visited before.
+ */
+static void
+expand(VsSearch *search, VsCandidate cand)
+{
+	VsGraph    *graph = search->graph;
+	VsCandidate *batch = search->batch;
+	int			n = graph->neighbours(graph, cand.id, search->level, batch);
+	int			unseen = 0;
+
+	for (int i = 0; i < n; i++)
+		if (vs_idset_add(&search->visited, batch[i].id))
+			batch[unseen++] = batch[i];
+	unseen = graph->price(graph, search->query, batch, unseen);
+	search->expanded++;
+	search->priced += unseen;
+	for (int i = 0; i < unseen; i++)
+		admit(search, batch[i]);
+}
+
+/*
+ * Expand the nearest vertex until it is farther than the worst of ef results.
+ */
+static void
+run(VsSearch *search)
+{
+	VsHeap	   *frontier = &search->frontier;
+	VsHeap	   *results = &search->results;
+
+	while (frontier->n > 0)
+	{
+		if (results->n >= search->ef &&
+			frontier->items[0].rank > results->items[0].rank)
+			break;
+		if (vs_search_is_full(search))
+			break;
+		CHECK_FOR_INTERRUPTS();
+		expand(search, vs_heap_pop(frontier));
+	}
+}
+
+void
+vs_search_level(VsSearch *search, const float *query,
+				const VsCandidate *entries, int nentries,
+				int level, int ef, bool keep_all)
+{
+	search->query = query;
+	search->level = level;
+	search->ef = ef;
+	search->keep_all = keep_all;
+	vs_idset_clear(&search->visited);
+	search->frontier.n = search->results.n = search->spare.n = 0;
+	for (int i = 0; i < nentries; i++)
+		if (vs_idset_add(&search->visited, entries[i].id))
+			admit(search, entries[i]);
+	run(search);
+}
+
+bool
+vs_search_next(VsSearch *search)
+{
+	while (search->spare.n > 0 && search->results.n < search->ef)
+		vs_heap_push(&search->results, vs_heap_pop(&search->spare));
+	run(search);
+	return search->results.n > 0;
+}
+
+int
+vs_search_take(VsSearch *search, VsCandidate *out)
+{
+	int			n = search->results.n;
+
+	for (int i = n - 1; i >= 0; i--)
+		out[i] = vs_heap_pop(&search->results);
+	return n;
+}
+
+bool
+vs_search_descend(VsSearch *search, const float *query,
+				  VsCandidate *entry, int entry_level, int level)
+{
+	VsGraph    *graph = search->graph;
+
+	if (graph->price(graph, query, entry, 1) == 0)
+		return false;
+	for (int l = entry_level; l > level; l--)
+	{
+		vs_search_level(search, query, entry, 1, l, 1, false);
+		if (search->results.n > 0)
+			*entry = vs_heap_pop(&search->results);
+	}
+	return true;
+}
+
+/* ---- neighbours ---- */
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	const VsCandidate *x = a;
+	const VsCandidate *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void
+vs_sort_candidates(VsCandidate *cands, int n)
+{
+	qsort(cands, n, sizeof(VsCandidate), compare_candidates);
+}
+
+/*
+ * Whether a candidate is nearer to one already chosen than to the vertex: then
+ * the way to it leads over that one.
+ */
+static bool
+is_covered(VsGraph *graph, const VsCandidate *cand, const float *vector,
+		   const float **chosen, int nchosen)
+{
+	for (int i = 0; i < nchosen; i++)
+		if (graph->kernel(vector, chosen[i], graph->index.dims) < cand->rank)
+			return true;
+	return false;
+}
+
+int
+vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
+					 int max, VsCandidate *chosen)
+{
+	const float **vectors;
+	int		   *pruned;
+	int			nchosen = 0;
+	int			npruned = 0;
+
+	if (n <= max)
+	{
+		memcpy(chosen, cands, n * sizeof(VsCandidate));
+		return n;
+	}
+
+	vectors = palloc(max * sizeof(float *));
+	pruned = palloc(n * sizeof(int));
+	for (int i = 0; i < n && nchosen < max; i++)
+	{
+		const float *vector = graph->vector(graph, cands[i].id);
+
+		if (vector == NULL)
+			continue;
+		if (is_covered(graph, &cands[i], vector, vectors, nchosen))
+			pruned[npruned++] = i;
+		else
+		{
+			vectors[nchosen] = vector;
+			chosen[nchosen++] = cands[i];
+		}
+	}
+
+	/* Places left go to the nearest of the covered ones. */
+	for (int i = 0; i < npruned && nchosen < max; i++)
+		chosen[nchosen++] = cands[pruned[i]];
+	pfree(vectors);
+	pfree(pruned);
+	return nchosen;
+}
+
+/*
+ * Look for a vertex with the very same vector among search results.  The
+ * kernel gives such a vertex the rank the vector has against itself, bit for
+ * bit, so few need their vectors compared.
+ */
+static bool
+find_same(VsGraph *graph, const float *vector, const VsCandidate *cands, int n,
+		  VsCandidate *same)
+{
+	int			dims = graph->index.dims;
+	float		self = graph->kernel(vector, vector, dims);
+
+	for (int i = 0; i < n; i++)
+	{
+		const float *other;
+
+		if (cands[i].rank != self)
+			continue;
+		other = graph->vector(graph, cands[i].id);
+		if (other && memcmp(other, vector, dims * sizeof(float)) == 0)
+		{
+			*same = cands[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+vs_graph_find_links(VsSearch *search, const float *vector, int level,
+					VsCandidate entry, int entry_level,
+					VsLinks *links, VsCandidate *same)
+{
+	VsGraph    *graph = search->graph;
+	int			ef = Max(graph->index.ef_construction, 2 * graph->index.m);
+	VsCandidate *cands = palloc(ef * sizeof(VsCandidate));
+	int			n = 1;
+	bool		found = false;
+
+	for (int l = 0; l <= level; l++)
+		links[l].n = 0;
+	if (entry.id == VS_INVALID_ID ||
+		!vs_search_descend(search, vector, &entry, entry_level, level))
+	{
+		pfree(cands);
+		return true;
+	}
+
+	cands[0] = entry;
+	for (int l = Min(level, entry_level); l >= 0; l--)
+	{
+		int			nresults;
+
+		vs_search_level(search, vector, cands, n, l, ef, false);
+		nresults = search->results.n;
+		if (nresults == 0)
+			continue;			/* only tombstones here: enter below as here */
+		n = vs_search_take(search, cands);
+		if (l == 0 && find_same(graph, vector, cands, n, same))
+			found = true;
+		else
+			links[l].n = vs_choose_neighbours(graph, cands, n,
+											  VsDegree(&graph->index, l),
+											  links[l].cands);
+	}
+	pfree(cands);
+	return !found;
+}
+
+/* Whether the list has the id. */
+static bool
+contains(const VsCandidate *list, int n, VsId id)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i].id == id)
+			return true;
+	return false;
+}
+
+/*
+ * Give the candidates that have no rank yet one against the vector; those that
+ * are gone are dropped.
+ */
+static int
+price_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
+{
+	int			known = 0;
+
+	for (int i = 0; i < n; i++)
+		if (!isnan(cands[i].rank))
+		{
+			VsCandidate c = cands[i];
+
+			cands[i] = cands[known];
+			cands[known++] = c;
+		}
+	return known + graph->price(graph, vector, cands + known, n - known);
+}
+
+/*
+ * Add one link from a vertex to a new one; the rank between them is known.
+ */
+static void
+link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added)
+{
+	int			max = VsDegree(&graph->index, level);
+	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
+	VsCandidate *cands = palloc((max + 1) * sizeof(VsCandidate));
+	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
+
+	for (int tries = 0; tries < MAX_TRIES; tries++)
+	{
+		int			nold = graph->neighbours(graph, vertex->id, level, old);
+		int			n = nold;
+
+		if (contains(old, nold, added.id))
+			break;
+		memcpy(cands, old, nold * sizeof(VsCandidate));
+		if (n == max)
+		{
+			const float *vector = graph->vector(graph, vertex->id);
+
+			if (vector == NULL)
+				break;
+			n = price_unknown(graph, vector, cands, n);
+		}
+		cands[n++] = added;
+		if (n > max)
+		{
+			vs_sort_candidates(cands, n);
+			n = vs_choose_neighbours(graph, cands, n, max, chosen);
+			if (!contains(chosen, n, added.id))
+				break;
+		}
+		else
+			memcpy(chosen, cands, n * sizeof(VsCandidate));
+		if (graph->replace(graph, vertex, level, old, nold, chosen, n))
+			break;
+	}
+	pfree(old);
+	pfree(cands);
+	pfree(chosen);
+}
+
+void
+vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
+				   const VsLinks *links)
+{
+	for (int l = level; l >= 0; l--)
+		for (int i = 0; i < links[l].n; i++)
+		{
+			VsCandidate added = {.id = id,.version = version,.rank = links[l].cands[i].rank};
+
+			CHECK_FOR_INTERRUPTS();
+			link_one(graph, &links[l].cands[i], l, added);
+		}
+}
+
+/* ---- repair ---- */
+
+/*
+ * Collect live candidates behind the dead neighbours of a list: the dead ones'
+ * neighbours, and behind those that are dead as well, until there are enough.
+ * cands holds n and has room; returns how many there are then.
+ */
+static int
+look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
+			VsId *queue, int nqueue, VsIdSet *seen, VsCandidate *cands, int n)
+{
+	VsCandidate *list = palloc(VsDegree(&graph->index, level) * sizeof(VsCandidate));
+	int			enough = n + REPAIR_CANDIDATES;
+
+	for (int i = 0; i < nqueue && n < enough; i++)
+	{
+		int			nlist = graph->neighbours(graph, queue[i], level, list);
+
+		for (int j = 0; j < nlist && n < enough; j++)
+		{
+			VsId		id = list[j].id;
+
+			if (id == self || !vs_idset_add(seen, id))
+				continue;
+			if (!vs_idset_has(dead, id))
+			{
+				cands[n] = list[j];
+				cands[n++].rank = NAN;	/* known to the dead one, not to us */
+			}
+			else if (nqueue < REPAIR_DEAD)
+				queue[nqueue++] = id;
+		}
+	}
+	pfree(list);
+	return n;
+}
+
+void
+vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead)
+{
+	int			max = VsDegree(&graph->index, level);
+	VsCandidate *old = palloc(max * sizeof(VsCandidate));
+	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
+	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
+	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
+	VsIdSet		seen;
+
+	vs_idset_init(&seen, CurrentMemoryContext);
+	for (int tries = 0; tries < MAX_TRIES; tries++)
+	{
+		int			nold = graph->neighbours(graph, vertex.id, level, old);
+		const float *vector;
+		int			n = 0;
+		int			nqueue = 0;
+
+		vs_idset_clear(&seen);
+		for (int i = 0; i < nold; i++)
+		{
+			vs_idset_add(&seen, old[i].id);
+			if (vs_idset_has(dead, old[i].id))
+				queue[nqueue++] = old[i].id;
+			else
+				cands[n++] = old[i];
+		}
+		if (nqueue == 0)
+			break;
+		vector = graph->vector(graph, vertex.id);
+		if (vector == NULL)
+			break;
+		n = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands, n);
+		n = price_unknown(graph, vector, cands, n);
+		vs_sort_candidates(cands, n);
+		n = vs_choose_neighbours(graph, cands, n, max, chosen);
+		if (graph->replace(graph, &vertex, level, old, nold, chosen, n))
+			break;
+	}
+}
+
+/* ---- levels ---- */
+
+/* The finalizer of MurmurHash3 (A. Appleby, public domain): every bit counts. */
+static uint64
+mix64(uint64 h)
+{
+	h ^= h >> 33;
+	h *= UINT64CONST(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64CONST(0xc4ceb9fe1a85ec53);
+	h ^= h >> 33;
+	return h;
+}
+
+int
+vs_draw_level(const VsIndex *index, const ItemPointerData *tid)
+{
+	uint64		h = mix64(index->seed ^
+						  ((uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
+						   ItemPointerGetOffsetNumberNoCheck(tid)));
+	double		u = ((h >> 11) + 1) * 0x1p-53;	/* (0, 1] */
+
+	return Min((int) (-log(u) / log(index->m)), index->max_level);
+}

@@ -1,0 +1,172 @@
+/*
+ * graph.h
+ *		The HNSW graph: search and the choice of neighbours.
+ *
+ * Y. A. Malkov, D. A. Yashunin, "Efficient and robust approximate nearest
+ * neighbor search using Hierarchical Navigable Small World graphs",
+ * arXiv:1603.09320; "algorithm n" in comments is that paper's.
+ *
+ * The algorithms see vertices only through VsGraph, so that the same code
+ * serves a build in memory, inserts, scans and vacuum on pages.
+ */
+#ifndef VECSTORE_GRAPH_H
+#define VECSTORE_GRAPH_H
+
+#include "am/idset.h"
+#include "am/page.h"
+
+/* A vertex with its rank against the query at hand. */
+typedef struct VsCandidate
+{
+	VsId		id;
+	float		rank;			/* see distance.h; NaN: not known yet */
+	uint16		version;
+	bool		dead;			/* a tombstone: leads on, is no result */
+} VsCandidate;
+
+/*
+ * Where vertices are.  Every function may meet vertices that are gone.
+ */
+typedef struct VsGraph VsGraph;
+struct VsGraph
+{
+	VsIndex		index;
+	VsKernel	kernel;
+
+	/*
+	 * Copy the neighbours of a vertex at a level to out (room for
+	 * VsDegree()); returns how many.  Ranks against the vertex are given
+	 * where the graph keeps them, else NaN.
+	 */
+	int			(*neighbours) (VsGraph *graph, VsId id, int level, VsCandidate *out);
+
+	/*
+	 * Fill rank, version and dead of n candidates; drops those that are gone
+	 * and returns how many are left.
+	 */
+	int			(*price) (VsGraph *graph, const float *query, VsCandidate *cands, int n);
+
+	/* The vector of a vertex, until the operation ends; NULL if it is gone. */
+	const float *(*vector) (VsGraph *graph, VsId id);
+
+	/*
+	 * Make new the neighbours of a vertex at a level, if they still are the
+	 * nold ids of old.  False if they are not: read them again.  True also
+	 * when the vertex is gone.
+	 */
+	bool		(*replace) (VsGraph *graph, const VsCandidate *vertex, int level,
+							const VsCandidate *old, int nold,
+							const VsCandidate *new, int nnew);
+};
+
+/* A binary heap of candidates, least rank first, or greatest if reversed. */
+typedef struct VsHeap
+{
+	VsCandidate *items;
+	int64		n;
+	int64		size;
+	bool		reversed;
+} VsHeap;
+
+extern void vs_heap_push(VsHeap *heap, VsCandidate item);
+extern VsCandidate vs_heap_pop(VsHeap *heap);
+
+/*
+ * A best-first search of one level (algorithm 2), which can be continued: with
+ * keep_all, what was visited and is not among the ef best waits in spare, and
+ * vs_search_next() fetches the next best batch.
+ */
+typedef struct VsSearch
+{
+	VsGraph    *graph;
+	MemoryContext context;
+	const float *query;
+	int			level;
+	int			ef;
+	bool		keep_all;
+	Size		max_bytes;		/* stop early past this; 0: never */
+	VsIdSet		visited;
+	VsHeap		frontier;		/* visited, not expanded */
+	VsHeap		results;		/* the ef best, worst first */
+	VsHeap		spare;			/* visited, live, neither result nor taken */
+	VsCandidate *batch;			/* scratch for one expansion */
+	int64		expanded;		/* vertices whose neighbours were read */
+	int64		priced;			/* ranks computed */
+} VsSearch;
+
+extern void vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context);
+
+/*
+ * Search one level from the entries for the ef vertices of least rank.
+ */
+extern void vs_search_level(VsSearch *search, const float *query,
+							const VsCandidate *entries, int nentries,
+							int level, int ef, bool keep_all);
+
+/*
+ * After a search with keep_all and vs_search_take(): the next ef vertices; false
+ * if none is left.
+ */
+extern bool vs_search_next(VsSearch *search);
+
+/*
+ * Take the results, least rank first, into out (room for ef); returns how
+ * many.  The search has no results then.
+ */
+extern int	vs_search_take(VsSearch *search, VsCandidate *out);
+
+/* Memory a search holds, and whether it holds more than max_bytes. */
+extern Size vs_search_bytes(const VsSearch *search);
+extern bool vs_search_is_full(const VsSearch *search);
+
+/*
+ * Walk from the entry at entry_level down to just above level (algorithm 5);
+ * false if the entry is gone.
+ */
+extern bool vs_search_descend(VsSearch *search, const float *query,
+							  VsCandidate *entry, int entry_level, int level);
+
+/*
+ * Choose at most max of the candidates, sorted by rank, as neighbours
+ * (algorithm 4, keeping pruned connections); returns how many are in chosen.
+ */
+extern int	vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
+								 int max, VsCandidate *chosen);
+
+/* The neighbours chosen for a new vertex, one list a level. */
+typedef struct VsLinks
+{
+	int			n;
+	VsCandidate *cands;
+} VsLinks;
+
+/*
+ * Find the neighbours of a new vertex (algorithm 1): links[0..level], room for
+ * VsDegree() each.  A vertex with the very same vector, if one turns up, is
+ * put into *same and the function returns false without choosing neighbours.
+ */
+extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level,
+								VsCandidate entry, int entry_level,
+								VsLinks *links, VsCandidate *same);
+
+/*
+ * Add the links from the chosen neighbours back to the new vertex, shrinking
+ * lists that are full.
+ */
+extern void vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
+							   const VsLinks *links);
+
+/*
+ * Mend the list of a vertex that has dead neighbours: those of them in the
+ * set go, and the dead ones' own neighbours compete for the places.
+ */
+extern void vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
+							const VsIdSet *dead);
+
+/* The level a row's vertex gets: P(level >= l) = m^-l, the same every time. */
+extern int	vs_draw_level(const VsIndex *index, const ItemPointerData *tid);
+
+/* Sort by rank, ties by id. */
+extern void vs_sort_candidates(VsCandidate *cands, int n);
+
+#endif							/* VECSTORE_GRAPH_H */

@@ -1,0 +1,413 @@
+/*
+ * inspect.c
+ *		vecstore_index_info() and vecstore_check(): what an index holds, and
+ *		whether its structure is sound.
+ *
+ * Both read every page once, a share lock on one page at a time, so they run
+ * beside inserts and on a standby.  What can change between two pages (a link
+ * to a slot freed since) is counted, not called broken.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "am/am.h"
+#include "am/pagegraph.h"
+#include "catalog/pg_am.h"
+#include "commands/defrem.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/*
+ * Open a vecstore index for a function call; the caller must be allowed to
+ * read the table.
+ */
+Relation
+vs_index_open_checked(Oid oid)
+{
+	Relation	rel;
+
+	if (get_rel_relkind(oid) != RELKIND_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index",
+						get_rel_name(oid) ? get_rel_name(oid) : "(unknown)"),
+				 errhint("Give the name of an index made with USING vecstore.")));
+	rel = index_open(oid, AccessShareLock);
+	if (rel->rd_indam->ambuild != vs_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a vecstore index", RelationGetRelationName(rel)),
+				 errhint("Give the name of an index made with USING vecstore.")));
+	if (pg_class_aclcheck(rel->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
+					   get_rel_name(rel->rd_index->indrelid));
+	if (RELATION_IS_OTHER_TEMP(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary indexes of other sessions")));
+	return rel;
+}
+
+/* ---- a walk over the pages ---- */
+
+typedef struct Inspection
+{
+	Relation	rel;
+	VsIndex		index;
+	BlockNumber nblocks;
+	bool		check;			/* complain, and count edges */
+	int64		vertices;
+	int64		tombstones;
+	int64		edges;
+	int64		stale;
+	int64		rows;
+	int64		aside;
+	int			levels;
+	VsIdSet		live;			/* live vertices seen */
+} Inspection;
+
+/* Raise on a broken structure. */
+#define broken(inspection, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INDEX_CORRUPTED), \
+			 errmsg("index \"%s\" is broken", RelationGetRelationName((inspection)->rel)), \
+			 errdetail(__VA_ARGS__), \
+			 errhint("REINDEX it.")))
+
+/*
+ * Check and count the ids of one list.
+ */
+static void
+inspect_ids(Inspection *in, VsId self, const VsId *ids, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (ids[i] == VS_INVALID_ID)
+			continue;
+		in->edges++;
+		if (ids[i] == self)
+			broken(in, "Vertex %u is its own neighbour.", self);
+		if (VsIdBlock(&in->index, ids[i]) == VS_META_BLOCK ||
+			VsIdBlock(&in->index, ids[i]) >= RelationGetNumberOfBlocks(in->rel) ||
+			VsIdOffset(&in->index, ids[i]) > in->index.slots_per_page)
+			broken(in, "Vertex %u has a neighbour %u outside the index.", self, ids[i]);
+		for (int j = 0; j < i; j++)
+			if (ids[j] == ids[i])
+				broken(in, "Vertex %u has neighbour %u twice.", self, ids[i]);
+	}
+}
+
+/*
+ * Check a vertex's own fields.
+ */
+static void
+inspect_vertex(Inspection *in, VsId id, VsVertex *vertex, Size size)
+{
+	const VsIndex *index = &in->index;
+
+	if (vertex->format != VS_FORMAT_VERSION || size != index->vertex_size)
+		broken(in, "Vertex %u has format %d and %zu bytes.", id, vertex->format, size);
+	if (VsVertexGetState(vertex) == VS_FREE || VsVertexGetState(vertex) == VS_RESERVED)
+		return;
+	if (vertex->dims != index->dims || vertex->degree != VsDegree(index, 0) ||
+		vertex->codecs != index->codecs || vertex->level > index->max_level ||
+		vertex->ntids > VS_INLINE_TIDS)
+		broken(in, "Vertex %u has fields out of range.", id);
+	if (vertex->level > 0 && !ItemPointerIsValid(&vertex->upper))
+		broken(in, "Vertex %u of level %d has no upper lists.", id, vertex->level);
+	if (VsVertexGetState(vertex) == VS_LIVE && vertex->ntids == 0 &&
+		!ItemPointerIsValid(&vertex->overflow))
+		broken(in, "Vertex %u is live and has no rows.", id);
+	inspect_ids(in, id, VsVertexIds(index, vertex), VsDegree(index, 0));
+}
+
+static void
+inspect_head_page(Inspection *in, Page page, BlockNumber block)
+{
+	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		VsId		id = VsMakeId(&in->index, block, offset);
+		VsVertex   *vertex = vs_page_vertex(page, offset);
+
+		if (vertex == NULL)
+			broken(in, "Block %u has no vertex in slot %d.", block, offset - 1);
+		if (in->check)
+			inspect_vertex(in, id, vertex, ItemIdGetLength(PageGetItemId(page, offset)));
+		if (VsVertexGetState(vertex) == VS_TOMBSTONE)
+			in->tombstones++;
+		if (VsVertexGetState(vertex) != VS_LIVE)
+			continue;
+		in->vertices++;
+		in->levels = Max(in->levels, vertex->level + 1);
+		if (in->check)
+		{
+			ItemPointerData *tids;
+
+			vs_idset_add(&in->live, id);
+			in->rows += vs_locked_vertex_tids(in->rel, id, vertex, &tids);
+			pfree(tids);
+		}
+	}
+}
+
+static void
+inspect_aux_page(Inspection *in, Page page, BlockNumber block)
+{
+	const VsIndex *index = &in->index;
+
+	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		Size		size;
+		VsAux	   *aux = vs_page_aux(page, offset, &size);
+
+		if (aux == NULL)
+			continue;
+		if (aux->format != VS_FORMAT_VERSION || size < VS_AUX_HEADER)
+			broken(in, "Tuple (%u,%u) has format %d and %zu bytes.", block, offset,
+				   aux->format, size);
+		switch (aux->kind)
+		{
+			case VS_AUX_UPPER:
+				if (aux->part > index->max_level || size != VsUpperSize(index, aux->part))
+					broken(in, "Upper lists (%u,%u) of %d levels have %zu bytes.",
+						   block, offset, aux->part, size);
+				for (int l = 1; l <= aux->part && in->check; l++)
+					inspect_ids(in, aux->owner, VsUpperIds(index, aux, l), VsDegree(index, l));
+				break;
+			case VS_AUX_TIDS:
+			case VS_AUX_ROWS:
+				if (aux->count > VsAuxTidCapacity(size))
+					broken(in, "Tuple (%u,%u) holds %d rows in %zu bytes.",
+						   block, offset, aux->count, size);
+				if (aux->kind == VS_AUX_ROWS)
+					in->aside += aux->count;
+				break;
+			case VS_AUX_TAIL:
+				if (aux->count > size - VS_AUX_HEADER || aux->part >= index->ntails)
+					broken(in, "Tail (%u,%u) has fields out of range.", block, offset);
+				break;
+			default:
+				broken(in, "Tuple (%u,%u) is of no kind.", block, offset);
+		}
+	}
+}
+
+static void
+inspect_page(Inspection *in, BlockNumber block, BufferAccessStrategy strategy)
+{
+	Buffer		buffer = ReadBufferExtended(in->rel, MAIN_FORKNUM, block, RBM_NORMAL,
+											strategy);
+	Page		page = BufferGetPage(buffer);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	switch (vs_page_kind(page))
+	{
+		case VS_PAGE_HEAD:
+			inspect_head_page(in, page, block);
+			break;
+		case VS_PAGE_AUX:
+			inspect_aux_page(in, page, block);
+			break;
+		default:
+			if (!PageIsNew(page))
+				broken(in, "Block %u is of no kind.", block);
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+static void
+inspect(Inspection *in, Relation rel, bool check)
+{
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+
+	memset(in, 0, sizeof(Inspection));
+	in->rel = rel;
+	in->index = vs_index_open(rel);
+	in->nblocks = RelationGetNumberOfBlocks(rel);
+	in->check = check;
+	vs_idset_init(&in->live, CurrentMemoryContext);
+	for (BlockNumber block = VS_META_BLOCK + 1; block < in->nblocks; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		inspect_page(in, block, strategy);
+	}
+	FreeAccessStrategy(strategy);
+}
+
+/* ---- what one page alone does not show ---- */
+
+/* Whether a link to the vertex leads anywhere. */
+static bool
+exists(Inspection *in, VsId id)
+{
+	VsVertexState state = vs_vertex_state(in->rel, &in->index, id, NULL);
+
+	return state == VS_LIVE || state == VS_TOMBSTONE;
+}
+
+/*
+ * Whether a vertex's vector can be read.  One that was vacuumed, or vacuumed
+ * and replaced, while we looked gets a second chance.
+ */
+static bool
+has_vector(VsPageGraph *graph, VsId id)
+{
+	for (int tries = 0; tries < 2; tries++)
+	{
+		if (graph->graph.vector(&graph->graph, id) != NULL ||
+			vs_vertex_state(graph->rel, &graph->graph.index, id, NULL) != VS_LIVE)
+			return true;
+		vs_pagegraph_reset(graph);
+	}
+	return false;
+}
+
+/*
+ * Look at what a vertex leads to: its vector must be there, links to free slots
+ * are counted.
+ */
+static void
+check_parts(Inspection *in, VsPageGraph *graph)
+{
+	VsCandidate *list = palloc(VsDegree(&in->index, 0) * sizeof(VsCandidate));
+
+	for (BlockNumber block = VS_META_BLOCK + 1; block < in->nblocks; block++)
+	{
+		for (OffsetNumber offset = 1; offset <= in->index.slots_per_page; offset++)
+		{
+			VsId		id = VsMakeId(&in->index, block, offset);
+			int			n;
+
+			if (!vs_idset_has(&in->live, id))
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			if (!has_vector(graph, id))
+				broken(in, "The vector of vertex %u is not there.", id);
+			n = graph->graph.neighbours(&graph->graph, id, 0, list);
+			for (int i = 0; i < n; i++)
+				if (!exists(in, list[i].id))
+					in->stale++;
+		}
+		vs_pagegraph_reset(graph);
+	}
+}
+
+/*
+ * Live vertices that no path of level-0 links leads to from the entry.
+ */
+static int64
+count_unreachable(Inspection *in, VsPageGraph *graph)
+{
+	VsMeta		meta = vs_meta_read(in->rel);
+	int64		size = 1024;
+	int64		n = 0;
+	int64		reached = 0;
+	VsIdSet		seen;
+	VsId	   *stack = palloc(size * sizeof(VsId));
+	VsCandidate *list = palloc(VsDegree(&in->index, 0) * sizeof(VsCandidate));
+
+	if (meta.entry == VS_INVALID_ID)
+		return in->vertices;
+	vs_idset_init(&seen, CurrentMemoryContext);
+	vs_idset_add(&seen, meta.entry);
+	stack[n++] = meta.entry;
+	while (n > 0)
+	{
+		VsId		id = stack[--n];
+		int			nlist = graph->graph.neighbours(&graph->graph, id, 0, list);
+
+		CHECK_FOR_INTERRUPTS();
+		reached += vs_idset_has(&in->live, id);
+		for (int i = 0; i < nlist; i++)
+		{
+			if (!vs_idset_add(&seen, list[i].id))
+				continue;
+			if (n == size)
+				stack = repalloc_huge(stack, (size *= 2) * sizeof(VsId));
+			stack[n++] = list[i].id;
+		}
+	}
+	return in->vertices - reached;
+}
+
+/*
+ * The entry, if there is one, must be a vertex.  Vacuum may set another entry
+ * and free this one while we look.
+ */
+static void
+check_entry(Inspection *in)
+{
+	VsMeta		meta = vs_meta_read(in->rel);
+
+	if (meta.entry == VS_INVALID_ID || exists(in, meta.entry) ||
+		vs_meta_read(in->rel).entry != meta.entry)
+		return;
+	broken(in, "The entry %u is no vertex.", meta.entry);
+}
+
+/* ---- functions ---- */
+
+PG_FUNCTION_INFO_V1(vecstore_index_info);
+Datum
+vecstore_index_info(PG_FUNCTION_ARGS)
+{
+	static const char *const quantizations[] = {"auto", "none", "rabitq"};
+	Relation	rel = vs_index_open_checked(PG_GETARG_OID(0));
+	Inspection	in;
+	TupleDesc	desc;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	inspect(&in, rel, false);
+	values[0] = CStringGetTextDatum(vs_metric_name(in.index.metric));
+	values[1] = Int32GetDatum(in.index.dims);
+	values[2] = Int64GetDatum(in.vertices);
+	values[3] = Int64GetDatum(in.tombstones);
+	values[4] = Int32GetDatum(in.index.m);
+	values[5] = Int32GetDatum(in.index.ef_construction);
+	/* What "auto" has chosen, as far as codes go: none yet. */
+	values[6] = CStringGetTextDatum(in.index.codecs >> 4 == VS_CODEC_NONE ?
+									quantizations[VS_QUANTIZATION_NONE] :
+									quantizations[VS_QUANTIZATION_RABITQ]);
+	values[7] = Int32GetDatum(in.levels);
+	values[8] = Int64GetDatum((int64) in.nblocks * BLCKSZ);
+	values[9] = Int32GetDatum(VS_FORMAT_VERSION);
+	index_close(rel, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+PG_FUNCTION_INFO_V1(vecstore_check);
+Datum
+vecstore_check(PG_FUNCTION_ARGS)
+{
+	Relation	rel = vs_index_open_checked(PG_GETARG_OID(0));
+	Inspection	in;
+	VsPageGraph graph;
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	inspect(&in, rel, true);
+	vs_pagegraph_init(&graph, rel, &in.index, CurrentMemoryContext);
+	check_entry(&in);
+	check_parts(&in, &graph);
+	values[0] = Int64GetDatum(in.vertices);
+	values[1] = Int64GetDatum(in.edges);
+	values[2] = Int64GetDatum(count_unreachable(&in, &graph));
+	values[3] = Int64GetDatum(in.tombstones);
+	values[4] = Int64GetDatum(in.stale);
+	values[5] = Int64GetDatum(in.rows);
+	values[6] = Int64GetDatum(in.aside);
+	index_close(rel, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,199 @@
+/*
+ * memgraph.c
+ *		The graph in memory while an index is built.
+ *
+ * See memgraph.h; the algorithms are graph.c's.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "am/memgraph.h"
+
+static int
+mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
+{
+	VsMemVertex *vertex = &((VsMemGraph *) base)->vertices[id];
+	VsMemList  *list;
+
+	if (level > vertex->level)
+		return 0;
+	list = vertex->lists[level];
+	for (int i = 0; i < list->n; i++)
+	{
+		out[i].id = list->links[i].id;
+		out[i].rank = list->links[i].rank;
+		out[i].version = 0;
+		out[i].dead = false;
+	}
+	return list->n;
+}
+
+static int
+mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+
+	/* The vectors are all over memory: fetch one ahead. */
+	for (int i = 0; i < n; i++)
+	{
+		if (i + 1 < n)
+			vs_prefetch(graph->vertices[cands[i + 1].id].vector);
+		cands[i].rank = base->kernel(query, graph->vertices[cands[i].id].vector,
+									 base->index.dims);
+	}
+	return n;
+}
+
+static const float *
+mem_vector(VsGraph *base, VsId id)
+{
+	return ((VsMemGraph *) base)->vertices[id].vector;
+}
+
+static bool
+mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
+			const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
+{
+	VsMemList  *list = ((VsMemGraph *) base)->vertices[vertex->id].lists[level];
+
+	for (int i = 0; i < nnew; i++)
+	{
+		list->links[i].id = new[i].id;
+		list->links[i].rank = new[i].rank;
+	}
+	list->n = nnew;
+	return true;
+}
+
+void
+vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
+{
+	memset(graph, 0, sizeof(VsMemGraph));
+	graph->graph.index = *index;
+	graph->graph.kernel = vs_kernel(index->metric);
+	graph->graph.neighbours = mem_neighbours;
+	graph->graph.price = mem_price;
+	graph->graph.vector = mem_vector;
+	graph->graph.replace = mem_replace;
+	graph->context = context;
+	graph->size = 1024;
+	graph->vertices = MemoryContextAlloc(context, graph->size * sizeof(VsMemVertex));
+	graph->entry = VS_INVALID_ID;
+	graph->bytes = graph->size * sizeof(VsMemVertex);
+}
+
+static Size
+list_bytes(const VsIndex *index, int level)
+{
+	return MAXALIGN(offsetof(VsMemList, links) + VsDegree(index, level) * sizeof(VsMemLink));
+}
+
+static Size
+vector_bytes(const VsIndex *index)
+{
+	return MAXALIGN(index->dims * sizeof(float));
+}
+
+Size
+vs_memgraph_vertex_bytes(const VsIndex *index)
+{
+	/* Upper levels add 1/m of a list on average; allocation adds a header. */
+	return sizeof(VsMemVertex) + vector_bytes(index) + list_bytes(index, 0) +
+		list_bytes(index, 1) / index->m + 2 * sizeof(void *) +
+		MAXALIGN(sizeof(ItemPointerData));
+}
+
+/* Give a vertex one more heap TID. */
+static void
+add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
+{
+	if (vertex->ntids == vertex->tids_size)
+	{
+		int			size = vertex->tids_size * 2;
+
+		vertex->tids = repalloc_huge(vertex->tids, size * sizeof(ItemPointerData));
+		graph->bytes += (size - vertex->tids_size) * sizeof(ItemPointerData);
+		vertex->tids_size = size;
+	}
+	vertex->tids[vertex->ntids++] = *tid;
+}
+
+/*
+ * A vertex without links, in one allocation: list pointers, TID, vector and
+ * lists.
+ */
+static VsMemVertex *
+new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerData *tid)
+{
+	const VsIndex *index = &graph->graph.index;
+	Size		pointers = MAXALIGN((level + 1) * sizeof(VsMemList *));
+	Size		bytes = pointers + vector_bytes(index);
+	MemoryContext old = MemoryContextSwitchTo(graph->context);
+	VsMemVertex *vertex;
+	char	   *memory;
+
+	for (int l = 0; l <= level; l++)
+		bytes += list_bytes(index, l);
+	if (graph->n == graph->size)
+	{
+		graph->bytes += graph->size * sizeof(VsMemVertex);
+		graph->size *= 2;
+		graph->vertices = repalloc_huge(graph->vertices, graph->size * sizeof(VsMemVertex));
+	}
+	vertex = &graph->vertices[graph->n++];
+	memory = palloc(bytes);
+	vertex->level = level;
+	vertex->lists = (VsMemList **) memory;
+	memory += pointers;
+	vertex->vector = memcpy(memory, vector, index->dims * sizeof(float));
+	memory += vector_bytes(index);
+	for (int l = 0; l <= level; l++)
+	{
+		vertex->lists[l] = (VsMemList *) memory;
+		vertex->lists[l]->n = 0;
+		memory += list_bytes(index, l);
+	}
+	vertex->ntids = 0;
+	vertex->tids_size = 1;
+	vertex->tids = palloc(sizeof(ItemPointerData));
+	graph->bytes += bytes + MAXALIGN(sizeof(ItemPointerData)) + 2 * sizeof(void *);
+	add_tid(graph, vertex, tid);
+	MemoryContextSwitchTo(old);
+	return vertex;
+}
+
+void
+vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const float *vector,
+				   const ItemPointerData *tid)
+{
+	const VsIndex *index = &graph->graph.index;
+	int			level = vs_draw_level(index, tid);
+	VsCandidate entry = {.id = graph->entry};
+	VsLinks    *links = palloc((level + 1) * sizeof(VsLinks));
+	VsCandidate same;
+	VsId		id;
+
+	for (int l = 0; l <= level; l++)
+		links[l].cands = palloc(VsDegree(index, l) * sizeof(VsCandidate));
+	if (!vs_graph_find_links(search, vector, level, entry, graph->entry_level,
+							 links, &same))
+	{
+		add_tid(graph, &graph->vertices[same.id], tid);
+		return;
+	}
+
+	id = graph->n;
+	new_vertex(graph, vector, level, tid);
+	for (int l = 0; l <= level; l++)
+	{
+		VsCandidate self = {.id = id};
+
+		mem_replace(&graph->graph, &self, l, NULL, 0, links[l].cands, links[l].n);
+	}
+	vs_graph_link_back(&graph->graph, id, 0, level, links);
+	if (graph->entry == VS_INVALID_ID || level > graph->entry_level)
+	{
+		graph->entry = id;
+		graph->entry_level = level;
+	}
+}

@@ -1,0 +1,597 @@
+/*
+ * page.c
+ *		Reading, changing and finding room on the pages of a vecstore index.
+ *
+ * See page.h for what lies where and for the lock order.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "am/page.h"
+#include "miscadmin.h"
+#include "storage/freespace.h"
+#include "utils/memutils.h"
+
+/*
+ * What the free space map says of a page.  A HEAD page with a free slot is
+ * worth less than an empty page, so that who asks for an empty page never gets
+ * a HEAD page.
+ */
+#define FSM_HEAD	(BLCKSZ / 2)
+#define FSM_EMPTY	(BLCKSZ - BLCKSZ / 32)
+
+/* ---- geometry ---- */
+
+/*
+ * Levels are drawn with probability m^-level; this many no table reaches, and
+ * the lists of all of them fit one AUX tuple.
+ */
+static int
+max_level(int m)
+{
+	return Min(40, (int) ((VS_MAX_TUPLE - VS_AUX_HEADER) / (sizeof(VsId) * m)));
+}
+
+/* AUX tuples a vector needs when it does not fit its slot. */
+static int
+tails_needed(int dims)
+{
+	return (dims * sizeof(float) + VS_TAIL_BYTES - 1) / VS_TAIL_BYTES;
+}
+
+/* Bytes of a slot whose vector part takes so many bytes. */
+static Size
+slot_size(int m, Size vector_bytes)
+{
+	return MAXALIGN(sizeof(VsVertex)) + MAXALIGN(vector_bytes) +
+		MAXALIGN(2 * m * sizeof(VsId));
+}
+
+VsIndex
+vs_index_from_meta(const VsMeta *meta)
+{
+	VsIndex		index;
+	Size		vector_bytes = meta->dims * sizeof(float);
+
+	memset(&index, 0, sizeof(index));
+	index.metric = (VsMetric) meta->metric;
+	index.dims = meta->dims;
+	index.m = meta->m;
+	index.ef_construction = meta->ef_construction;
+	index.quantization = (VsQuantization) meta->quantization;
+	index.codecs = meta->codecs;
+	index.slot_bits = meta->slot_bits;
+	index.slots_per_page = meta->slots_per_page;
+	index.vertex_size = meta->vertex_size;
+	index.seed = meta->seed;
+	index.normalize = index.metric == VS_METRIC_COSINE;
+	index.max_level = max_level(index.m);
+
+	if (slot_size(index.m, vector_bytes) > VS_MAX_TUPLE)
+	{
+		index.ntails = tails_needed(index.dims);
+		vector_bytes = index.ntails * sizeof(ItemPointerData);
+	}
+	index.vector_offset = MAXALIGN(sizeof(VsVertex));
+	index.ids_offset = index.vector_offset + MAXALIGN(vector_bytes) + 8 * meta->nattwords;
+	return index;
+}
+
+void
+vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
+			 int ef_construction, VsQuantization quantization)
+{
+	Size		size = slot_size(m, dims * sizeof(float));
+
+	if (size > VS_MAX_TUPLE)
+		size = slot_size(m, tails_needed(dims) * sizeof(ItemPointerData));
+
+	memset(meta, 0, sizeof(VsMeta));
+	meta->magic = VS_MAGIC;
+	meta->format_version = VS_FORMAT_VERSION;
+	meta->dims = dims;
+	meta->metric = metric;
+	meta->m = m;
+	meta->ef_construction = ef_construction;
+	meta->quantization = quantization;
+	meta->codecs = VS_CODECS(VS_CODEC_F32, VS_CODEC_NONE);
+	meta->vertex_size = size;
+	meta->slots_per_page = VS_PAGE_CAPACITY / (size + sizeof(ItemIdData));
+	while ((1 << meta->slot_bits) < meta->slots_per_page)
+		meta->slot_bits++;
+	meta->seed = UINT64CONST(0x9E3779B97F4A7C15);
+	meta->entry = VS_INVALID_ID;
+	meta->head_block = InvalidBlockNumber;
+	meta->aux_block = InvalidBlockNumber;
+	for (int i = 0; i < VS_ROWS_KINDS; i++)
+		ItemPointerSetInvalid(&meta->rows[i]);
+}
+
+/*
+ * Refuse a metapage that this code does not understand.
+ */
+static void
+check_meta(Relation rel, Page page)
+{
+	VsMeta	   *meta = VsPageGetMeta(page);
+
+	if (PageIsNew(page) || vs_page_kind(page) != VS_PAGE_META ||
+		meta->magic != VS_MAGIC)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" is not a vecstore index",
+						RelationGetRelationName(rel)),
+				 errhint("REINDEX it.")));
+	if (meta->format_version != VS_FORMAT_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has format version %d, this vecstore reads version %d",
+						RelationGetRelationName(rel), meta->format_version,
+						VS_FORMAT_VERSION),
+				 errhint("REINDEX it, or install the vecstore version that made it.")));
+}
+
+VsMeta
+vs_meta_read(Relation rel)
+{
+	Buffer		buffer = ReadBuffer(rel, VS_META_BLOCK);
+	VsMeta		meta;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	check_meta(rel, BufferGetPage(buffer));
+	meta = *VsPageGetMeta(BufferGetPage(buffer));
+	UnlockReleaseBuffer(buffer);
+	return meta;
+}
+
+VsIndex
+vs_index_open(Relation rel)
+{
+	if (rel->rd_amcache == NULL)
+	{
+		VsMeta		meta = vs_meta_read(rel);
+		VsIndex    *cached = MemoryContextAlloc(rel->rd_indexcxt, sizeof(VsIndex));
+
+		*cached = vs_index_from_meta(&meta);
+		rel->rd_amcache = cached;
+	}
+	return *(VsIndex *) rel->rd_amcache;
+}
+
+/* ---- reading ---- */
+
+VsPageKind
+vs_page_kind(Page page)
+{
+	VsPageSpecial *special;
+
+	if (PageIsNew(page) ||
+		PageGetSpecialSize(page) != MAXALIGN(sizeof(VsPageSpecial)))
+		return (VsPageKind) 0;
+	special = VsPageGetSpecial(page);
+	return special->page_id == VS_PAGE_ID ? (VsPageKind) special->kind : (VsPageKind) 0;
+}
+
+VsVertex *
+vs_page_vertex(Page page, OffsetNumber offset)
+{
+	ItemId		item;
+
+	if (vs_page_kind(page) != VS_PAGE_HEAD ||
+		offset > PageGetMaxOffsetNumber(page))
+		return NULL;
+	item = PageGetItemId(page, offset);
+	return ItemIdIsNormal(item) ? (VsVertex *) PageGetItem(page, item) : NULL;
+}
+
+VsAux *
+vs_page_aux(Page page, OffsetNumber offset, Size *size)
+{
+	ItemId		item;
+
+	if (vs_page_kind(page) != VS_PAGE_AUX || offset < FirstOffsetNumber ||
+		offset > PageGetMaxOffsetNumber(page))
+		return NULL;
+	item = PageGetItemId(page, offset);
+	if (!ItemIdIsNormal(item))
+		return NULL;
+	if (size)
+		*size = ItemIdGetLength(item);
+	return (VsAux *) PageGetItem(page, item);
+}
+
+Buffer
+vs_block_lock(Relation rel, BlockNumber block, int mode)
+{
+	Buffer		buffer;
+
+	if (block >= RelationGetNumberOfBlocks(rel))
+		return InvalidBuffer;
+	buffer = ReadBuffer(rel, block);
+	LockBuffer(buffer, mode);
+	return buffer;
+}
+
+Buffer
+vs_aux_lock(Relation rel, const ItemPointerData *tid, VsAuxKind kind,
+			VsId owner, uint16 version, int mode, VsAux **aux)
+{
+	Buffer		buffer;
+
+	if (!ItemPointerIsValid(tid))
+		return InvalidBuffer;
+	buffer = vs_block_lock(rel, ItemPointerGetBlockNumber(tid), mode);
+	if (!BufferIsValid(buffer))
+		return InvalidBuffer;
+	*aux = vs_page_aux(BufferGetPage(buffer), ItemPointerGetOffsetNumber(tid), NULL);
+	if (*aux == NULL || (*aux)->kind != kind || (*aux)->owner != owner ||
+		(*aux)->version != version)
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
+	return buffer;
+}
+
+/* ---- writing ---- */
+
+VsEdit
+vs_edit_begin(Relation rel)
+{
+	VsEdit		edit;
+
+	edit.xlog = GenericXLogStart(rel);
+	return edit;
+}
+
+Page
+vs_edit_page(VsEdit *edit, Buffer buffer)
+{
+	bool		fresh = PageIsNew(BufferGetPage(buffer));
+
+	return GenericXLogRegisterBuffer(edit->xlog, buffer,
+									 fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+}
+
+void
+vs_edit_commit(VsEdit *edit)
+{
+	GenericXLogFinish(edit->xlog);
+}
+
+void
+vs_edit_abort(VsEdit *edit)
+{
+	GenericXLogAbort(edit->xlog);
+}
+
+void
+vs_page_init(Page page, VsPageKind kind)
+{
+	VsPageSpecial *special;
+
+	PageInit(page, BLCKSZ, sizeof(VsPageSpecial));
+	special = VsPageGetSpecial(page);
+	special->kind = kind;
+	special->page_id = VS_PAGE_ID;
+}
+
+/* ---- space ---- */
+
+/* Whether the page holds nothing and may become a page of any kind. */
+static bool
+page_is_empty(Page page)
+{
+	return PageIsNew(page) ||
+		(vs_page_kind(page) == VS_PAGE_AUX && PageGetMaxOffsetNumber(page) == 0);
+}
+
+/* A slot to take on this page, or InvalidOffsetNumber. */
+static OffsetNumber
+find_slot(Page page, const VsIndex *index)
+{
+	OffsetNumber last;
+
+	if (page_is_empty(page))
+		return FirstOffsetNumber;
+	if (vs_page_kind(page) != VS_PAGE_HEAD)
+		return InvalidOffsetNumber;
+	last = PageGetMaxOffsetNumber(page);
+	if (last < index->slots_per_page)
+		return last + 1;
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= last; offset++)
+		if (VsVertexGetState(vs_page_vertex(page, offset)) == VS_FREE)
+			return offset;
+	return InvalidOffsetNumber;
+}
+
+/* Lock a block that may have a slot; InvalidBuffer if it has none. */
+static Buffer
+try_head(Relation rel, const VsIndex *index, BlockNumber block, OffsetNumber *offset)
+{
+	Buffer		buffer;
+
+	if (block == InvalidBlockNumber || block == VS_META_BLOCK)
+		return InvalidBuffer;
+	buffer = vs_block_lock(rel, block, BUFFER_LOCK_EXCLUSIVE);
+	if (!BufferIsValid(buffer))
+		return InvalidBuffer;
+	*offset = find_slot(BufferGetPage(buffer), index);
+	if (*offset == InvalidOffsetNumber)
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
+	return buffer;
+}
+
+/* Refuse to grow past what ids can name. */
+static void
+check_id_space(Relation rel, const VsIndex *index, BlockNumber block)
+{
+	if (block >= (VS_INVALID_ID >> index->slot_bits))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("index \"%s\" cannot grow beyond %u blocks",
+						RelationGetRelationName(rel), block),
+				 errhint("Partition the table and index each partition.")));
+}
+
+Buffer
+vs_space_head(Relation rel, const VsIndex *index, OffsetNumber *offset)
+{
+	BlockNumber block = vs_meta_read(rel).head_block;
+	Buffer		buffer = try_head(rel, index, block, offset);
+
+	if (BufferIsValid(buffer))
+		return buffer;
+
+	while ((block = GetPageWithFreeSpace(rel, FSM_HEAD)) != InvalidBlockNumber)
+	{
+		buffer = try_head(rel, index, block, offset);
+		if (BufferIsValid(buffer))
+		{
+			check_id_space(rel, index, block);
+			return buffer;
+		}
+		RecordPageWithFreeSpace(rel, block, 0);
+		CHECK_FOR_INTERRUPTS();
+	}
+
+	buffer = vs_extend(rel, MAIN_FORKNUM);
+	check_id_space(rel, index, BufferGetBlockNumber(buffer));
+	*offset = FirstOffsetNumber;
+	return buffer;
+}
+
+Size
+vs_aux_room(Page page)
+{
+	if (page_is_empty(page))
+		return VS_MAX_TUPLE;
+	if (vs_page_kind(page) != VS_PAGE_AUX)
+		return 0;
+	return MAXALIGN_DOWN(PageGetFreeSpace(page));
+}
+
+/*
+ * Lock a block that may have room; InvalidBuffer if it has not.
+ *
+ * The hint that names the block may be old: an AUX page that vacuum emptied
+ * can have become a HEAD page.  Who holds a HEAD lock must not wait for
+ * another, so this never waits for long: after a few milliseconds it gives the
+ * page up, and the caller takes another one.
+ */
+static Buffer
+try_aux(Relation rel, BlockNumber block, Size size)
+{
+	Buffer		buffer;
+	int			tries = 0;
+
+	if (block == InvalidBlockNumber || block == VS_META_BLOCK ||
+		block >= RelationGetNumberOfBlocks(rel))
+		return InvalidBuffer;
+	buffer = ReadBuffer(rel, block);
+	while (!ConditionalLockBuffer(buffer))
+	{
+		if (++tries > 50)
+		{
+			ReleaseBuffer(buffer);
+			return InvalidBuffer;
+		}
+		pg_usleep(100L);
+	}
+	if (vs_aux_room(BufferGetPage(buffer)) < MAXALIGN(size))
+	{
+		UnlockReleaseBuffer(buffer);
+		return InvalidBuffer;
+	}
+	return buffer;
+}
+
+/*
+ * The caller may hold a HEAD page's lock: the only locks taken here are an AUX
+ * page's and, briefly before it, the metapage's.  The metapage comes last in
+ * the lock order, and it is let go before the AUX page is locked.
+ */
+Buffer
+vs_space_aux(Relation rel, Size size)
+{
+	BlockNumber block = vs_meta_read(rel).aux_block;
+	Buffer		buffer = try_aux(rel, block, size);
+
+	if (BufferIsValid(buffer))
+		return buffer;
+
+	/*
+	 * Among the pages in the free space map only empty ones are of use; take
+	 * each off the map, whatever becomes of it.
+	 */
+	while (!BufferIsValid(buffer) &&
+		   (block = GetPageWithFreeSpace(rel, FSM_EMPTY)) != InvalidBlockNumber)
+	{
+		RecordPageWithFreeSpace(rel, block, 0);
+		buffer = try_aux(rel, block, VS_MAX_TUPLE);
+	}
+	if (!BufferIsValid(buffer))
+		buffer = vs_extend(rel, MAIN_FORKNUM);
+
+	/* A tail fills its page: only what leaves room is worth remembering. */
+	if (size < VS_MAX_TUPLE / 2)
+		vs_meta_set_aux_block(rel, BufferGetBlockNumber(buffer));
+	return buffer;
+}
+
+uint16
+vs_slot_take(Page page, const VsIndex *index, OffsetNumber offset, VsVertex *vertex)
+{
+	if (vs_page_kind(page) != VS_PAGE_HEAD)
+		vs_page_init(page, VS_PAGE_HEAD);
+	vertex->version = ++VsPageGetSpecial(page)->last_version;
+	if (offset > PageGetMaxOffsetNumber(page))
+	{
+		if (PageAddItem(page, (Item) vertex, index->vertex_size, offset,
+						false, false) != offset)
+			elog(ERROR, "vecstore: no room for a vertex in its slot");
+	}
+	else
+		memcpy(PageGetItem(page, PageGetItemId(page, offset)), vertex,
+			   index->vertex_size);
+	return vertex->version;
+}
+
+OffsetNumber
+vs_aux_add(Page page, const VsAux *aux, Size size)
+{
+	OffsetNumber offset;
+
+	if (vs_page_kind(page) != VS_PAGE_AUX)
+		vs_page_init(page, VS_PAGE_AUX);
+	offset = PageAddItem(page, (Item) aux, size, InvalidOffsetNumber, false, false);
+	if (offset == InvalidOffsetNumber)
+		elog(ERROR, "vecstore: no room for an auxiliary tuple of %zu bytes", size);
+	return offset;
+}
+
+void
+vs_aux_remove(Page page, OffsetNumber offset)
+{
+	PageIndexTupleDeleteNoCompact(page, offset);
+	while (PageGetMaxOffsetNumber(page) > 0 &&
+		   !ItemIdIsUsed(PageGetItemId(page, PageGetMaxOffsetNumber(page))))
+		((PageHeader) page)->pd_lower -= sizeof(ItemIdData);
+	PageSetHasFreeLinePointers(page);
+}
+
+void
+vs_space_record_head(Relation rel, BlockNumber block)
+{
+	RecordPageWithFreeSpace(rel, block, FSM_HEAD);
+}
+
+void
+vs_space_record_empty(Relation rel, BlockNumber block)
+{
+	RecordPageWithFreeSpace(rel, block, FSM_EMPTY);
+}
+
+/* ---- the metapage's changing parts ---- */
+
+/* A change of the metapage under way. */
+typedef struct MetaEdit
+{
+	Buffer		buffer;
+	VsEdit		edit;
+	VsMeta	   *meta;
+} MetaEdit;
+
+static MetaEdit
+meta_edit_begin(Relation rel)
+{
+	MetaEdit	change;
+
+	change.buffer = ReadBuffer(rel, VS_META_BLOCK);
+	LockBuffer(change.buffer, BUFFER_LOCK_EXCLUSIVE);
+	change.edit = vs_edit_begin(rel);
+	change.meta = VsPageGetMeta(vs_edit_page(&change.edit, change.buffer));
+	return change;
+}
+
+static void
+meta_edit_end(MetaEdit *change, bool commit)
+{
+	if (commit)
+		vs_edit_commit(&change->edit);
+	else
+		vs_edit_abort(&change->edit);
+	UnlockReleaseBuffer(change->buffer);
+}
+
+void
+vs_meta_set_head_block(Relation rel, BlockNumber block)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+
+	change.meta->head_block = block;
+	meta_edit_end(&change, true);
+}
+
+void
+vs_meta_set_aux_block(Relation rel, BlockNumber block)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+
+	change.meta->aux_block = block;
+	meta_edit_end(&change, true);
+}
+
+void
+vs_meta_set_rows(Relation rel, VsRowsKind kind, const ItemPointerData *tid)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+
+	change.meta->rows[kind] = *tid;
+	meta_edit_end(&change, true);
+}
+
+void
+vs_meta_set_vertices(Relation rel, double vertices)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+
+	change.meta->vertices = vertices;
+	meta_edit_end(&change, true);
+}
+
+static void
+set_entry(VsMeta *meta, VsId id, uint16 version, int level)
+{
+	meta->entry = id;
+	meta->entry_version = version;
+	meta->entry_level = level;
+}
+
+bool
+vs_meta_raise_entry(Relation rel, VsId id, uint16 version, int level)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+	bool		raise = change.meta->entry == VS_INVALID_ID ||
+		level > change.meta->entry_level;
+
+	if (raise)
+		set_entry(change.meta, id, version, level);
+	meta_edit_end(&change, raise);
+	return raise;
+}
+
+bool
+vs_meta_replace_entry(Relation rel, VsId expected, VsId id, uint16 version, int level)
+{
+	MetaEdit	change = meta_edit_begin(rel);
+	bool		replace = change.meta->entry == expected;
+
+	if (replace)
+		set_entry(change.meta, id, version, level);
+	meta_edit_end(&change, replace);
+	return replace;
+}

@@ -1,0 +1,53 @@
+/*
+ * pagegraph.h
+ *		The graph as it lies on an index's pages.
+ */
+#ifndef VECSTORE_PAGEGRAPH_H
+#define VECSTORE_PAGEGRAPH_H
+
+#include "am/graph.h"
+
+typedef struct VsPageGraph
+{
+	VsGraph		graph;			/* must be first */
+	Relation	rel;
+	MemoryContext context;		/* of vectors; reset it when an operation ends */
+	struct vsvectors_hash *vectors; /* vectors read so far, by id */
+	float	   *buffer;			/* a vector put together from its tails */
+	BlockNumber nblocks;		/* blocks known to exist */
+} VsPageGraph;
+
+/* Set up access to an index; memory comes from parent. */
+extern void vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
+							  MemoryContext parent);
+
+/* Forget the vectors read so far. */
+extern void vs_pagegraph_reset(VsPageGraph *graph);
+
+/*
+ * Put the vector of a vertex together from its tails into out (dims floats).
+ * No lock is held on the vertex; false if a tail is not this version's.
+ */
+extern bool vs_vertex_read_tails(Relation rel, const VsIndex *index, VsId id,
+								 uint16 version, const ItemPointerData *tails,
+								 float *out);
+
+/*
+ * The heap TIDs of a vertex, palloc'd in *tids; returns how many.  None, and
+ * *tids not set, if the slot holds no live vertex of this version by now.
+ */
+extern int	vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
+						   ItemPointerData **tids);
+
+/* The same for a vertex whose HEAD page the caller has locked. */
+extern int	vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,
+								  ItemPointerData **tids);
+
+/*
+ * The state of a slot; VS_FREE too if there is no such slot or, with version
+ * given, if it is of another version by now.
+ */
+extern VsVertexState vs_vertex_state(Relation rel, const VsIndex *index, VsId id,
+									 const uint16 *version);
+
+#endif							/* VECSTORE_PAGEGRAPH_H */

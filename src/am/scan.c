@@ -1,0 +1,474 @@
+/*
+ * scan.c
+ *		ORDER BY distance: a stream of heap TIDs, nearest first, that ends only
+ *		when every row was returned.
+ *
+ * First the graph is searched for the vecstore.ef_search nearest vertices,
+ * which come in exact order.  If the executor wants more (a filter dropped
+ * rows, or LIMIT is larger), the search goes on from where it stopped, ef
+ * vertices at a time; each batch is in order, but may hold a vertex nearer
+ * than the last one of the batch before.  Such late rows are returned all the
+ * same, unless vecstore.strict_order is on.
+ *
+ * Walking the graph costs more a row than reading the index from end to end.
+ * Past a share of the index, or past work_mem, one sequential sweep fetches
+ * everything that was not returned yet and sorts it: vertices the graph does
+ * not lead to, vectors that have no distance, NULLs last.
+ *
+ * No lock and no pin is held between calls.  A vertex may be vacuumed after it
+ * was found: its rows were dead to every snapshot, ours included.  Should its
+ * slot or its heap TIDs be used again, the new rows are invisible to us.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "am/am.h"
+#include "am/pagegraph.h"
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type_d.h"
+#include "executor/tuptable.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/float.h"
+#include "utils/tuplesort.h"
+
+/*
+ * A vertex that is visited through the graph costs about this many times what
+ * it costs in a sweep; past 1 / SWEEP_RATIO of the vertices a sweep is cheaper
+ * than going on.
+ */
+#define SWEEP_RATIO		8
+
+typedef enum VsScanPhase
+{
+	VS_SCAN_START,
+	VS_SCAN_GRAPH,
+	VS_SCAN_SWEEP,
+	VS_SCAN_DONE
+} VsScanPhase;
+
+typedef struct VsScan
+{
+	VsScanPhase phase;
+	VsIndex		index;
+	VsPageGraph graph;
+	VsSearch	search;
+	MemoryContext context;		/* this scan; reset by rescan */
+	const float *query;			/* NULL: every distance is NULL or NaN */
+
+	VsCandidate *batch;			/* vertices to return next */
+	int			nbatch;
+	int			next;
+	ItemPointerData *tids;		/* heap TIDs of the vertex being returned */
+	int			ntids;
+	int			next_tid;
+	VsIdSet		returned;		/* ids of all batches */
+	float		last_rank;		/* of the vertex being returned */
+
+	Tuplesortstate *sort;		/* what the sweep found */
+	TupleTableSlot *slot;
+} VsScan;
+
+IndexScanDesc
+vs_beginscan(Relation rel, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(rel, nkeys, norderbys);
+	VsScan	   *state = palloc0(sizeof(VsScan));
+
+	state->index = vs_index_open(rel);
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore scan",
+										   ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = state;
+	return scan;
+}
+
+/* Give back what the last run of the scan held. */
+static void
+end_run(VsScan *state)
+{
+	if (state->sort)
+		tuplesort_end(state->sort);
+	if (state->slot)
+		ExecDropSingleTupleTableSlot(state->slot);
+	state->sort = NULL;
+	state->slot = NULL;
+	MemoryContextReset(state->context);
+}
+
+void
+vs_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	VsScan	   *state = scan->opaque;
+
+	end_run(state);
+	state->phase = VS_SCAN_START;
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+void
+vs_endscan(IndexScanDesc scan)
+{
+	VsScan	   *state = scan->opaque;
+
+	end_run(state);
+	MemoryContextDelete(state->context);
+	pfree(state);
+	scan->opaque = NULL;
+}
+
+/* ---- the graph ---- */
+
+/*
+ * Take the search's results as the batch to return.
+ */
+static void
+take_batch(VsScan *state)
+{
+	state->nbatch = vs_search_take(&state->search, state->batch);
+	state->next = 0;
+	for (int i = 0; i < state->nbatch; i++)
+		vs_idset_add(&state->returned, state->batch[i].id);
+}
+
+/*
+ * Search the graph for the first batch; false if there is nothing to search.
+ */
+static bool
+search_first(VsScan *state, Relation rel)
+{
+	/* The entry can be vacuumed between reading the metapage and its page. */
+	for (int tries = 0; tries < 3; tries++)
+	{
+		VsMeta		meta = vs_meta_read(rel);
+		VsCandidate entry = {.id = meta.entry};
+
+		if (meta.entry == VS_INVALID_ID)
+			return false;
+		if (vs_search_descend(&state->search, state->query, &entry, meta.entry_level, 0))
+		{
+			vs_search_level(&state->search, state->query, &entry, 1, 0,
+							vs_ef_search, true);
+			take_batch(state);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether a sweep is the better way to go on. */
+static bool
+graph_is_spent(VsScan *state)
+{
+	double		vertices = (double) RelationGetNumberOfBlocks(state->graph.rel) *
+		state->index.slots_per_page;
+
+	return vs_search_is_full(&state->search) ||
+		state->search.visited.count > vertices / SWEEP_RATIO;
+}
+
+/* ---- the sweep ---- */
+
+/* One row found by the sweep. */
+typedef struct SweepRow
+{
+	ItemPointerData tid;
+	bool		isnull;
+	float		rank;
+} SweepRow;
+
+/* Rows of one page, until its lock is released. */
+typedef struct SweepPage
+{
+	SweepRow   *rows;
+	int			n;
+	int			size;
+	VsVertex  **long_vertices;	/* copies of those with tails */
+	VsId	   *long_ids;
+	int			nlong;
+} SweepPage;
+
+static void
+add_rows(SweepPage *page, const ItemPointerData *tids, int n, float rank, bool isnull)
+{
+	if (page->n + n > page->size)
+	{
+		page->size = Max(page->size * 2, page->n + n);
+		page->rows = repalloc_huge(page->rows, page->size * sizeof(SweepRow));
+	}
+	for (int i = 0; i < n; i++)
+	{
+		page->rows[page->n].tid = tids[i];
+		page->rows[page->n].rank = rank;
+		page->rows[page->n++].isnull = isnull;
+	}
+}
+
+/*
+ * Collect the rows of a vertex of a locked page.
+ */
+static void
+sweep_vertex(VsScan *state, SweepPage *page, VsId id, VsVertex *vertex)
+{
+	const VsIndex *index = &state->index;
+	ItemPointerData *tids = vertex->tids;
+	int			ntids = vertex->ntids;
+
+	if (VsVertexGetState(vertex) != VS_LIVE || vs_idset_has(&state->returned, id))
+		return;
+	if (state->query && index->ntails > 0)
+	{
+		VsVertex   *copy = palloc(index->vertex_size);
+
+		page->long_ids[page->nlong] = id;
+		page->long_vertices[page->nlong++] = memcpy(copy, vertex, index->vertex_size);
+		return;
+	}
+	if (ItemPointerIsValid(&vertex->overflow))
+		ntids = vs_locked_vertex_tids(state->graph.rel, id, vertex, &tids);
+	if (state->query)
+		add_rows(page, tids, ntids,
+				 state->graph.graph.kernel(state->query, VsVertexVector(index, vertex),
+										   index->dims), false);
+	else
+		add_rows(page, tids, ntids, 0, true);
+}
+
+/*
+ * Collect the rows of the vertices whose vectors lie in tails, the page's lock
+ * released.  A vertex vacuumed meanwhile had no row we could see.
+ */
+static void
+sweep_long_vertices(VsScan *state, SweepPage *page)
+{
+	const VsIndex *index = &state->index;
+
+	for (int i = 0; i < page->nlong; i++)
+	{
+		VsVertex   *vertex = page->long_vertices[i];
+		ItemPointerData *tids;
+		int			ntids;
+
+		if (!vs_vertex_read_tails(state->graph.rel, index, page->long_ids[i],
+								  vertex->version, VsVertexTails(index, vertex),
+								  state->graph.buffer))
+			continue;
+		ntids = vs_vertex_tids(state->graph.rel, index, page->long_ids[i],
+							   vertex->version, &tids);
+		if (ntids > 0)
+			add_rows(page, tids, ntids,
+					 state->graph.graph.kernel(state->query, state->graph.buffer,
+											   index->dims), false);
+	}
+}
+
+/*
+ * Collect the rows of a block that were not returned yet.
+ */
+static void
+sweep_block(VsScan *state, SweepPage *page, BlockNumber block,
+			BufferAccessStrategy strategy)
+{
+	const VsIndex *index = &state->index;
+	Buffer		buffer = ReadBufferExtended(state->graph.rel, MAIN_FORKNUM, block,
+											RBM_NORMAL, strategy);
+	Page		bytes = BufferGetPage(buffer);
+	VsPageKind	kind;
+
+	page->n = page->nlong = 0;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	kind = vs_page_kind(bytes);
+	if (kind == VS_PAGE_HEAD)
+		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(bytes); offset++)
+			sweep_vertex(state, page, VsMakeId(index, block, offset),
+						 vs_page_vertex(bytes, offset));
+	if (kind == VS_PAGE_AUX)
+		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(bytes); offset++)
+		{
+			VsAux	   *aux = vs_page_aux(bytes, offset, NULL);
+
+			if (aux && aux->kind == VS_AUX_ROWS)
+				add_rows(page, VsAuxTids(aux), aux->count, NAN,
+						 aux->part == VS_ROWS_NULL || state->query == NULL);
+		}
+	UnlockReleaseBuffer(buffer);
+	sweep_long_vertices(state, page);
+}
+
+/*
+ * Read the index from end to end, and sort what was not returned yet.
+ */
+static void
+sweep(VsScan *state)
+{
+	Relation	rel = state->graph.rel;
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	AttrNumber	key = 1;
+	Oid			less = Float8LessOperator;
+	Oid			collation = InvalidOid;
+	bool		nulls_first = false;
+	TupleTableSlot *slot;
+	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	MemoryContext page_context = AllocSetContextCreate(state->context, "vecstore sweep",
+													   ALLOCSET_DEFAULT_SIZES);
+
+	TupleDescInitEntry(desc, 1, "rank", FLOAT8OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "tid", TIDOID, -1, 0);
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	state->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	state->sort = tuplesort_begin_heap(desc, 1, &key, &less, &collation, &nulls_first,
+									   work_mem, NULL, TUPLESORT_NONE);
+
+	for (BlockNumber block = VS_META_BLOCK + 1; block < nblocks; block++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(page_context);
+		int			slots = state->index.slots_per_page;
+		SweepPage	page = {.rows = palloc(64 * sizeof(SweepRow)),.size = 64};
+
+		CHECK_FOR_INTERRUPTS();
+		page.long_ids = palloc(slots * sizeof(VsId));
+		page.long_vertices = palloc(slots * sizeof(VsVertex *));
+		sweep_block(state, &page, block, strategy);
+		MemoryContextSwitchTo(old);
+		for (int i = 0; i < page.n; i++)
+		{
+			ExecClearTuple(slot);
+			slot->tts_values[0] = Float8GetDatum(page.rows[i].rank);
+			slot->tts_isnull[0] = page.rows[i].isnull;
+			slot->tts_values[1] = PointerGetDatum(&page.rows[i].tid);
+			slot->tts_isnull[1] = false;
+			ExecStoreVirtualTuple(slot);
+			tuplesort_puttupleslot(state->sort, slot);
+		}
+		MemoryContextReset(page_context);
+	}
+	FreeAccessStrategy(strategy);
+	ExecDropSingleTupleTableSlot(slot);
+	MemoryContextDelete(page_context);
+	tuplesort_performsort(state->sort);
+}
+
+/* ---- one row at a time ---- */
+
+/*
+ * Get ready: the query, and the first batch or the sweep.
+ */
+static void
+start(IndexScanDesc scan)
+{
+	VsScan	   *state = scan->opaque;
+	Relation	rel = scan->indexRelation;
+
+	pgstat_count_index_scan(rel);
+	vs_count_index_search(scan);
+	state->query = NULL;
+	state->nbatch = state->next = 0;
+	state->ntids = state->next_tid = 0;
+	state->last_rank = -get_float4_infinity();
+	vs_idset_init(&state->returned, state->context);
+	vs_pagegraph_init(&state->graph, rel, &state->index, state->context);
+	vs_search_init(&state->search, &state->graph.graph, state->context);
+	state->search.max_bytes = (Size) work_mem * 1024;
+	state->batch = palloc(vs_ef_search * sizeof(VsCandidate));
+	if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
+		state->query = vs_index_form_vector(rel, &state->index,
+											scan->orderByData[0].sk_argument);
+
+	if (state->query && search_first(state, rel))
+		state->phase = VS_SCAN_GRAPH;
+	else
+	{
+		sweep(state);
+		state->phase = VS_SCAN_SWEEP;
+	}
+}
+
+/*
+ * The next heap TID that the graph gives; false if it has no more to give.
+ */
+static bool
+next_from_graph(VsScan *state, ItemPointerData *tid)
+{
+	while (state->next_tid >= state->ntids)
+	{
+		VsCandidate *vertex;
+
+		if (state->next >= state->nbatch)
+		{
+			if (graph_is_spent(state) || !vs_search_next(&state->search))
+				return false;
+			take_batch(state);
+		}
+		vertex = &state->batch[state->next++];
+		if (vertex->rank < state->last_rank && vs_strict_order)
+			continue;
+		state->last_rank = Max(state->last_rank, vertex->rank);
+		if (state->ntids > 0)
+			pfree(state->tids);
+		state->next_tid = 0;
+		state->ntids = vs_vertex_tids(state->graph.rel, &state->index, vertex->id,
+									  vertex->version, &state->tids);
+	}
+	*tid = state->tids[state->next_tid++];
+	return true;
+}
+
+/*
+ * The next heap TID that the sweep found.
+ */
+static bool
+next_from_sweep(VsScan *state, ItemPointerData *tid)
+{
+	while (tuplesort_gettupleslot(state->sort, true, false, state->slot, NULL))
+	{
+		bool		isnull;
+		double		rank = DatumGetFloat8(slot_getattr(state->slot, 1, &isnull));
+		bool		late = !isnull && rank < state->last_rank;
+
+		if (late && vs_strict_order)
+			continue;
+		*tid = *(ItemPointer) DatumGetPointer(slot_getattr(state->slot, 2, &isnull));
+		return true;
+	}
+	return false;
+}
+
+bool
+vs_gettuple(IndexScanDesc scan, ScanDirection dir)
+{
+	VsScan	   *state = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	bool		found = false;
+
+	if (!ScanDirectionIsForward(dir))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a vecstore index can only be scanned forward")));
+	if (state->phase == VS_SCAN_START)
+		start(scan);
+	if (state->phase == VS_SCAN_GRAPH)
+	{
+		found = next_from_graph(state, &scan->xs_heaptid);
+		if (!found)
+		{
+			sweep(state);
+			state->phase = VS_SCAN_SWEEP;
+		}
+	}
+	if (state->phase == VS_SCAN_SWEEP)
+	{
+		found = next_from_sweep(state, &scan->xs_heaptid);
+		if (!found)
+			state->phase = VS_SCAN_DONE;
+	}
+	MemoryContextSwitchTo(old);
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	return found;
+}
