@@ -70,6 +70,7 @@ typedef struct Inspection
 	int64		aside;
 	int			levels;
 	VsIdSet		live;			/* live vertices seen */
+	VsIdSet		known;			/* those and tombstones */
 } Inspection;
 
 /* Raise on a broken structure. */
@@ -140,7 +141,10 @@ inspect_head_page(Inspection *in, Page page, BlockNumber block)
 		if (in->check)
 			inspect_vertex(in, id, vertex, ItemIdGetLength(PageGetItemId(page, offset)));
 		if (VsVertexGetState(vertex) == VS_TOMBSTONE)
+		{
 			in->tombstones++;
+			vs_idset_add(&in->known, id);
+		}
 		if (VsVertexGetState(vertex) != VS_LIVE)
 			continue;
 		in->vertices++;
@@ -150,6 +154,7 @@ inspect_head_page(Inspection *in, Page page, BlockNumber block)
 			ItemPointerData *tids;
 
 			vs_idset_add(&in->live, id);
+			vs_idset_add(&in->known, id);
 			in->rows += vs_locked_vertex_tids(in->rel, id, vertex, &tids);
 			pfree(tids);
 		}
@@ -232,6 +237,7 @@ inspect(Inspection *in, Relation rel, bool check)
 	in->nblocks = RelationGetNumberOfBlocks(rel);
 	in->check = check;
 	vs_idset_init(&in->live, CurrentMemoryContext);
+	vs_idset_init(&in->known, CurrentMemoryContext);
 	for (BlockNumber block = VS_META_BLOCK + 1; block < in->nblocks; block++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -291,7 +297,7 @@ check_parts(Inspection *in, VsPageGraph *graph)
 				broken(in, "The vector of vertex %u is not there.", id);
 			n = graph->graph.neighbours(&graph->graph, id, 0, list);
 			for (int i = 0; i < n; i++)
-				if (!exists(in, list[i].id))
+				if (!vs_idset_has(&in->known, list[i].id) && !exists(in, list[i].id))
 					in->stale++;
 		}
 		vs_pagegraph_reset(graph);
