@@ -54,9 +54,11 @@ static bytea *
 am_options(Datum reloptions, bool validate)
 {
 	static const relopt_parse_elt table[] = {
-		{"m", RELOPT_TYPE_INT, offsetof(VsOptions, m)},
-		{"ef_construction", RELOPT_TYPE_INT, offsetof(VsOptions, ef_construction)},
-		{"quantization", RELOPT_TYPE_ENUM, offsetof(VsOptions, quantization)},
+		{.optname = "m",.opttype = RELOPT_TYPE_INT,.offset = offsetof(VsOptions, m)},
+		{.optname = "ef_construction",.opttype = RELOPT_TYPE_INT,
+		.offset = offsetof(VsOptions, ef_construction)},
+		{.optname = "quantization",.opttype = RELOPT_TYPE_ENUM,
+		.offset = offsetof(VsOptions, quantization)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, options_kind,
