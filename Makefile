@@ -31,7 +31,7 @@ override with_llvm := no
 REGRESS = init $(filter-out init,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 REGRESS_OPTS = --inputdir=.
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
-ISOLATION_OPTS = --inputdir=test/isolation
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=$(EXTENSION)
 
 # The two commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config

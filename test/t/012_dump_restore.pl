@@ -1,0 +1,93 @@
+# Tables with indexes travel: pg_dump and pg_restore by a role that is no
+# superuser rebuild each index with its options, and pg_upgrade carries the
+# index files over as they are.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Vecstore qw(check_index check_no_crash check_recall create_items);
+
+# The nine operator classes, and options that differ from the defaults.
+my @opclasses = map { "vecstore_${_}_ops" }
+  qw(l2 ip cosine l1 hamming jaccard chebyshev canberra bray_curtis);
+my $definitions =
+  "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'public.items'::regclass ORDER BY indexrelid::regclass::text";
+
+my $node = PostgreSQL::Test::Cluster->new('old');
+$node->init;
+$node->start;
+
+$node->safe_psql('postgres', 'CREATE EXTENSION vecstore');
+create_items($node, 'items', rows => 1000, with => 'm = 12, ef_construction = 80');
+my $number = 0;
+foreach my $opclass (@opclasses)
+{
+	$number++;
+	$node->safe_psql('postgres',
+		"CREATE INDEX items_$number ON items USING vecstore (embedding $opclass) WITH (quantization = 'none') WHERE id <= 100");
+}
+# Vacuumed and grown, so that the files hold more than a fresh build leaves.
+$node->safe_psql('postgres', 'DELETE FROM items WHERE id % 7 = 0');
+$node->safe_psql('postgres', 'VACUUM items');
+$node->safe_psql('postgres',
+	'INSERT INTO items (embedding) SELECT test_vector(i, 24) FROM generate_series(1, 200) i');
+my $before = $node->safe_psql('postgres', $definitions);
+my $rows = $node->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id');
+
+# Dump and restore as the owner of another database.
+$node->safe_psql('postgres', 'CREATE ROLE app LOGIN');
+$node->safe_psql('postgres', 'CREATE DATABASE copy OWNER app');
+my $dump = $node->basedir . '/items.dump';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'pg_dump');
+$node->command_ok(
+	[
+		'pg_restore', '-U', 'app', '--no-owner', '--no-comments', '--exit-on-error',
+		'-d', 'copy', $dump
+	],
+	'pg_restore by the owner of the database');
+is($node->safe_psql('copy', $definitions), $before, 'restored: the same indexes');
+is($node->safe_psql('copy', 'SELECT id, embedding::text FROM items ORDER BY id'),
+	$rows, 'restored: the same rows');
+is( $node->safe_psql(
+		'copy',
+		"SELECT count(*) FROM pg_index i, vecstore_check(i.indexrelid) WHERE i.indrelid = 'items'::regclass AND i.indexrelid <> 'items_pkey'::regclass"
+	),
+	scalar(@opclasses) + 1,
+	'restored: every index is sound');
+
+# pg_upgrade, here to the same version: files are copied, nothing is replayed.
+my $new = PostgreSQL::Test::Cluster->new('new');
+$new->init;
+$node->safe_psql('postgres', 'DROP DATABASE copy');
+$node->stop;
+{
+	my $bindir = $node->config_data('--bindir');
+	local $ENV{PATH} = "$bindir:$ENV{PATH}";
+	my $dir = PostgreSQL::Test::Utils::tempdir;
+	chdir $dir;
+	command_ok(
+		[
+			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
+			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
+		],
+		'pg_upgrade');
+}
+$new->start;
+is($new->safe_psql('postgres', $definitions), $before, 'upgraded: the same indexes');
+is($new->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id'),
+	$rows, 'upgraded: the same rows');
+check_index($new, 'items', 24, 'upgraded');
+$new->safe_psql('postgres',
+	'INSERT INTO items (embedding) SELECT test_vector(1000 + i, 24) FROM generate_series(1, 50) i');
+$new->safe_psql('postgres', 'DELETE FROM items WHERE id % 5 = 0');
+$new->safe_psql('postgres', 'VACUUM items');
+check_index($new, 'items', 24, 'upgraded, then changed');
+check_recall($new, 'items', 'upgraded, then changed');
+check_no_crash($new, 'upgraded');
+$new->stop;
+done_testing();

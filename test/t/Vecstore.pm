@@ -1,0 +1,213 @@
+# What the TAP tests share: a table to work on, a mixed workload for pgbench,
+# and the checks that must hold for an index at any time.
+
+package Vecstore;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT_OK = qw(
+  check_index check_no_crash check_recall complete_sql create_items
+  index_only_settings is_running query_vector
+  start_workload stop_workload write_workload
+);
+
+# Settings that leave the planner no way but the index to order by distance.
+my $index_only_settings =
+  'SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off;';
+
+sub index_only_settings { return $index_only_settings; }
+
+# create_items NODE, TABLE, dims => 24, rows => 500, seed => 1, with => '...',
+# persistence => 'UNLOGGED': a table of reproducible vectors and its index
+# TABLE_idx.  One row in 25 has no vector, one in 20 has the same as others.
+# With rows => 0 the index starts empty.
+sub create_items
+{
+	my ($node, $table, %o) = @_;
+	my $dims = $o{dims} // 24;
+	my $rows = $o{rows} // 500;
+	my $seed = $o{seed} // 1;
+	my $with = $o{with} ? "WITH ($o{with})" : '';
+	my $persistence = $o{persistence} // '';
+
+	$node->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION test_vector(seed bigint, dims int) RETURNS vecstore
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
+			SELECT array_agg((hashint8extended(seed, i) & 1048575)::real / 1048576)::vecstore
+			FROM generate_series(1, dims) i
+		\$\$;
+		CREATE $persistence TABLE $table (
+			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+			embedding vecstore($dims)) WITH (autovacuum_enabled = off);
+		INSERT INTO $table (embedding)
+		SELECT CASE WHEN i % 25 = 0 THEN NULL
+					WHEN i % 20 = 0 THEN test_vector(7, $dims)
+					ELSE test_vector($seed * 1000000 + i, $dims) END
+		FROM generate_series(1, $rows) i;
+		CREATE INDEX ${table}_idx ON $table USING vecstore (embedding vecstore_l2_ops) $with;
+		ANALYZE $table});
+	return;
+}
+
+# The text of a reproducible vector.
+sub query_vector
+{
+	my ($seed, $dims) = @_;
+	srand($seed);
+	return '[' . join(',', map { sprintf '%.6f', rand() } 1 .. $dims) . ']';
+}
+
+# SQL that compares an index scan that is read to its end with the table, in
+# one snapshot: rows missing, and rows that are extra or come twice.
+sub complete_sql
+{
+	my ($table, $vector) = @_;
+	return qq{
+		WITH found AS MATERIALIZED (SELECT id FROM $table ORDER BY embedding <-> $vector),
+			 truth AS MATERIALIZED (SELECT id FROM $table)
+		SELECT (SELECT count(*) FROM (TABLE truth EXCEPT ALL TABLE found) t) AS missing,
+			   (SELECT count(*) FROM (TABLE found EXCEPT ALL TABLE truth) t) AS extra};
+}
+
+# What must hold for an index on any server at any time: its structure is
+# sound, hardly a vertex is cut off, a scan returns every row once, the first
+# rows come in order of distance.
+sub check_index
+{
+	my ($node, $table, $dims, $label, $seed) = @_;
+	$seed //= 1;
+
+	is( $node->safe_psql(
+			'postgres',
+			"SELECT unreachable <= greatest(1, vertices * 0.001) FROM vecstore_check('${table}_idx')"
+		),
+		't',
+		"$label: structure sound, vertices reachable");
+
+	my $vector = "'" . query_vector($seed, $dims) . "'";
+	my $plan = $node->safe_psql('postgres',
+		"$index_only_settings EXPLAIN (COSTS OFF) SELECT id FROM $table ORDER BY embedding <-> $vector");
+	like($plan, qr/Index Scan using ${table}_idx/, "$label: the scan uses the index");
+	is( $node->safe_psql('postgres', $index_only_settings . complete_sql($table, $vector)),
+		'0|0', "$label: an index scan returns every row once");
+	# Index and SQL round differently: a hair of disorder is none.
+	is( $node->safe_psql(
+			'postgres', qq{
+			$index_only_settings
+			SET vecstore.ef_search = 40;
+			WITH first AS MATERIALIZED (
+				SELECT embedding <-> $vector AS d FROM $table ORDER BY embedding <-> $vector LIMIT 40),
+			numbered AS (SELECT d, row_number() OVER () AS n FROM first)
+			SELECT count(*) FROM numbered a JOIN numbered b ON b.n = a.n + 1
+			WHERE b.d < a.d - 1e-5 * a.d}),
+		'0',
+		"$label: the first rows come in order of distance");
+	return;
+}
+
+# The graph still finds what is near.
+sub check_recall
+{
+	my ($node, $table, $label) = @_;
+	my $recall = $node->safe_psql('postgres',
+		"SET vecstore.ef_search = 100; SELECT vecstore_recall('${table}_idx', 10, 50)");
+	cmp_ok($recall, '>=', 0.95, "$label: recall");
+	return;
+}
+
+# Neither a crash nor a page that replay made differently.
+sub check_no_crash
+{
+	my ($node, $label) = @_;
+	my $log = slurp_file($node->logfile);
+	my @bad = grep { /PANIC|TRAP:|inconsistent page|was terminated by signal/ } split /\n/, $log;
+	is(scalar @bad, 0, "$label: no crash and no inconsistent page in the log")
+	  or diag(join "\n", @bad);
+	return;
+}
+
+# write_workload NODE, TABLE, DIMS: pgbench scripts that insert, update, delete,
+# roll back, vacuum and checkpoint; returns pgbench's arguments for them.
+sub write_workload
+{
+	my ($node, $table, $dims) = @_;
+	my $dir = $node->basedir;
+	my %script = (
+		work => qq{
+\\set op random(1, 100)
+\\set v random(1, 1000000000)
+\\set id random(1, 3000)
+\\if :op <= 40
+INSERT INTO $table (embedding) VALUES (test_vector(:v, $dims));
+\\elif :op <= 50
+BEGIN;
+INSERT INTO $table (embedding) SELECT test_vector(:v + i, $dims) FROM generate_series(1, 10) i;
+DELETE FROM $table WHERE id = :id;
+COMMIT;
+\\elif :op <= 55
+BEGIN;
+INSERT INTO $table (embedding) SELECT test_vector(:v + i, $dims) FROM generate_series(1, 5) i;
+ROLLBACK;
+\\elif :op <= 60
+INSERT INTO $table (embedding) SELECT test_vector(7, $dims) FROM generate_series(1, 3);
+\\elif :op <= 63
+INSERT INTO $table (embedding) VALUES (NULL);
+\\elif :op <= 80
+UPDATE $table SET embedding = test_vector(:v, $dims) WHERE id = :id;
+\\else
+DELETE FROM $table WHERE id = :id;
+\\endif
+},
+		vacuum => "VACUUM $table;\n",
+		checkpoint => "CHECKPOINT;\n");
+	my %weight = (work => 200, vacuum => 3, checkpoint => 1);
+	my @arguments;
+	foreach my $name (sort keys %script)
+	{
+		append_to_file("$dir/$table.$name.sql", $script{$name});
+		push @arguments, '-f', "$dir/$table.$name.sql\@$weight{$name}";
+	}
+	return @arguments;
+}
+
+# start_workload NODE, SEED, ARGUMENTS: pgbench in the background.
+sub start_workload
+{
+	my ($node, $seed, @arguments) = @_;
+	my ($out, $err) = ('', '');
+	my $handle = IPC::Run::start(
+		[
+			'pgbench', '-n', '-h', $node->host, '-p', $node->port, '-T', '120',
+			"--random-seed=$seed", @arguments, 'postgres'
+		],
+		'<', \undef, '>', \$out, '2>', \$err);
+	return { handle => $handle, out => \$out, err => \$err };
+}
+
+# Is a run of start_workload still at work?
+sub is_running
+{
+	my ($run) = @_;
+	$run->{handle}->pump_nb if $run->{handle}->pumpable;
+	return $run->{handle}->pumpable;
+}
+
+# stop_workload RUN, LABEL: end a run of start_workload, unless its server has
+# ended it; no statement may have failed.
+sub stop_workload
+{
+	my ($run, $label) = @_;
+	$run->{handle}->signal('TERM') if is_running($run);
+	$run->{handle}->finish;
+	unlike(${ $run->{err} }, qr/ERROR:/, "$label: no statement failed");
+	return;
+}
+
+1;
