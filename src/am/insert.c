@@ -63,7 +63,7 @@ insert_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tid)
 	aux->count = 1;
 	ItemPointerSetInvalid(&aux->next);
 	VsAuxTids(aux)[0] = *tid;
-	buffer = vs_space_aux(rel, size);
+	buffer = vs_space_aux(rel, size, InvalidBlockNumber);
 	edit = vs_edit_begin(rel);
 	offset = vs_aux_add(vs_edit_page(&edit, buffer), aux, size);
 	vs_edit_commit(&edit);
@@ -121,7 +121,7 @@ add_segment(Relation rel, Buffer head, OffsetNumber offset, VsId id,
 {
 	Size		size = VsAuxTidSize(capacity);
 	VsAux	   *aux = palloc0(size);
-	Buffer		buffer = vs_space_aux(rel, size);
+	Buffer		buffer = vs_space_aux(rel, size, BufferGetBlockNumber(head));
 	VsEdit		edit = vs_edit_begin(rel);
 	Page		head_page = vs_edit_page(&edit, head);
 	OffsetNumber where;
@@ -240,7 +240,8 @@ write_vertex(Relation rel, const VsIndex *index, Buffer head, OffsetNumber offse
 	int			level = vertex->level;
 	VsId		id = VsMakeId(index, BufferGetBlockNumber(head), offset);
 	Buffer		aux_buffer = level > 0 ?
-		vs_space_aux(rel, VsUpperSize(index, level)) : InvalidBuffer;
+		vs_space_aux(rel, VsUpperSize(index, level), BufferGetBlockNumber(head)) :
+		InvalidBuffer;
 	VsEdit		edit = vs_edit_begin(rel);
 	Page		page = vs_edit_page(&edit, head);
 
@@ -321,7 +322,7 @@ write_tails(Relation rel, const VsIndex *index, const float *vector, VsId id,
 		aux->part = i;
 		aux->count = bytes;
 		memcpy(aux->data, from, bytes);
-		buffer = vs_space_aux(rel, VS_AUX_HEADER + bytes);
+		buffer = vs_space_aux(rel, VS_AUX_HEADER + bytes, InvalidBlockNumber);
 		edit = vs_edit_begin(rel);
 		offset = vs_aux_add(vs_edit_page(&edit, buffer), aux, VS_AUX_HEADER + bytes);
 		vs_edit_commit(&edit);

@@ -383,12 +383,12 @@ vs_aux_room(Page page)
  * page up, and the caller takes another one.
  */
 static Buffer
-try_aux(Relation rel, BlockNumber block, Size size)
+try_aux(Relation rel, BlockNumber block, Size size, BlockNumber held)
 {
 	Buffer		buffer;
 	int			tries = 0;
 
-	if (block == InvalidBlockNumber || block == VS_META_BLOCK ||
+	if (block == InvalidBlockNumber || block == VS_META_BLOCK || block == held ||
 		block >= RelationGetNumberOfBlocks(rel))
 		return InvalidBuffer;
 	buffer = ReadBuffer(rel, block);
@@ -413,12 +413,15 @@ try_aux(Relation rel, BlockNumber block, Size size)
  * The caller may hold a HEAD page's lock: the only locks taken here are an AUX
  * page's and, briefly before it, the metapage's.  The metapage comes last in
  * the lock order, and it is let go before the AUX page is locked.
+ *
+ * That HEAD page may be an empty page still, which the hint or the free space
+ * map names, too.  Its lock would tell, but a temporary table has no locks.
  */
 Buffer
-vs_space_aux(Relation rel, Size size)
+vs_space_aux(Relation rel, Size size, BlockNumber held)
 {
 	BlockNumber block = vs_meta_read(rel).aux_block;
-	Buffer		buffer = try_aux(rel, block, size);
+	Buffer		buffer = try_aux(rel, block, size, held);
 
 	if (BufferIsValid(buffer))
 		return buffer;
@@ -431,7 +434,7 @@ vs_space_aux(Relation rel, Size size)
 		   (block = GetPageWithFreeSpace(rel, FSM_EMPTY)) != InvalidBlockNumber)
 	{
 		RecordPageWithFreeSpace(rel, block, 0);
-		buffer = try_aux(rel, block, VS_MAX_TUPLE);
+		buffer = try_aux(rel, block, VS_MAX_TUPLE, held);
 	}
 	if (!BufferIsValid(buffer))
 		buffer = vs_extend(rel, MAIN_FORKNUM);

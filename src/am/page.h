@@ -323,8 +323,11 @@ extern void vs_page_init(Page page, VsPageKind kind);
  */
 extern Buffer vs_space_head(Relation rel, const VsIndex *index, OffsetNumber *offset);
 
-/* An AUX page, or one to become one, with room for size bytes; locked. */
-extern Buffer vs_space_aux(Relation rel, Size size);
+/*
+ * An AUX page, or one to become one, with room for size bytes; locked.  Never
+ * the block whose lock the caller holds (InvalidBlockNumber for none).
+ */
+extern Buffer vs_space_aux(Relation rel, Size size, BlockNumber held);
 
 /*
  * Write the vertex into the slot of the page copy under a new version, which

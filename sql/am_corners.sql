@@ -1,0 +1,21 @@
+-- Corners of the access method that went wrong once.
+
+-- In a temporary table no lock tells an insert that the empty page it puts the vertex on is the very page
+-- that the free space map offers for the vertex's upper lists: both must not land on it.  Row 6 is the first
+-- whose level is 0, so that the overflow segment of its duplicates is alone on its page.
+CREATE FUNCTION noise(n int) RETURNS vecstore LANGUAGE sql AS $$
+	SELECT array_agg(sin(i * n)::float4 ORDER BY i)::vecstore FROM generate_series(1, 1900) i
+$$;
+CREATE TEMP TABLE corner (id serial, v vecstore(1900));
+CREATE INDEX corner_v ON corner USING vecstore (v vecstore_l2_ops) WITH (m = 2) WHERE id > 5;
+INSERT INTO corner (v) SELECT noise(i) FROM generate_series(1, 6) i;
+INSERT INTO corner (v) SELECT v FROM corner, generate_series(1, 6) WHERE id = 6;
+DELETE FROM corner WHERE id > 6;
+VACUUM corner;
+INSERT INTO corner (v) SELECT noise(i) FROM generate_series(7, 9) i;
+SET enable_seqscan = off;
+SELECT id FROM corner WHERE id > 5 ORDER BY v <-> noise(7) LIMIT 1;
+SELECT vertices, unreachable, rows FROM vecstore_check('corner_v');
+RESET enable_seqscan;
+DROP TABLE corner;
+DROP FUNCTION noise;
