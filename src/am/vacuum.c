@@ -154,7 +154,11 @@ remove_aux(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
 		vs_space_record_empty(vacuum->rel, ItemPointerGetBlockNumber(where));
 }
 
-/* Make a segment, or the vertex itself, lead to another segment. */
+/*
+ * Make a segment, or the vertex itself, lead to another segment.  A vertex that
+ * loses its last rows so becomes a tombstone in the same log record: after a
+ * crash, and on a standby, there is no live vertex without rows.
+ */
 static void
 set_next_segment(VacuumState *vacuum, Buffer head, OffsetNumber offset, VsId id,
 				 uint16 version, const ItemPointerData *segment,
@@ -166,8 +170,13 @@ set_next_segment(VacuumState *vacuum, Buffer head, OffsetNumber offset, VsId id,
 
 	if (!ItemPointerIsValid(segment))
 	{
+		VsVertex   *vertex;
+
 		edit = vs_edit_begin(vacuum->rel);
-		vs_page_vertex(vs_edit_page(&edit, head), offset)->overflow = *next;
+		vertex = vs_page_vertex(vs_edit_page(&edit, head), offset);
+		vertex->overflow = *next;
+		if (vertex->ntids == 0 && !ItemPointerIsValid(next))
+			VsVertexSetState(vertex, VS_TOMBSTONE);
 		vs_edit_commit(&edit);
 		return;
 	}
