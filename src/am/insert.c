@@ -179,21 +179,24 @@ add_tid(VsInserter *inserter, const VsCandidate *same, const ItemPointerData *ti
 
 /* ---- a new vertex ---- */
 
-/* Write a list of chosen neighbours; the rest of the places stay empty. */
+/*
+ * Write a list of chosen neighbours; the rest of the places stay empty.  A
+ * neighbour may have been vacuumed since it was chosen, and its slot be the one
+ * taken now: a vertex does not name itself.
+ */
 static void
-fill_ids(VsId *ids, int max, const VsLinks *links)
+fill_ids(VsId self, VsId *ids, int max, const VsLinks *links)
 {
 	for (int i = 0; i < max; i++)
-		ids[i] = i < links->n ? links->cands[i].id : VS_INVALID_ID;
+		ids[i] = i < links->n && links->cands[i].id != self ?
+			links->cands[i].id : VS_INVALID_ID;
 }
 
 /*
- * The bytes of a new vertex, but for its vector or tails, version and upper
- * lists.
+ * The bytes of a new vertex, but for its vector or tails, version and lists.
  */
 static VsVertex *
-form_vertex(const VsIndex *index, int level, const VsLinks *links,
-			const ItemPointerData *tid)
+form_vertex(const VsIndex *index, int level, const ItemPointerData *tid)
 {
 	VsVertex   *vertex = palloc0(index->vertex_size);
 
@@ -207,7 +210,6 @@ form_vertex(const VsIndex *index, int level, const VsLinks *links,
 	vertex->tids[0] = *tid;
 	ItemPointerSetInvalid(&vertex->upper);
 	ItemPointerSetInvalid(&vertex->overflow);
-	fill_ids(VsVertexIds(index, vertex), VsDegree(index, 0), &links[0]);
 	return vertex;
 }
 
@@ -225,12 +227,12 @@ form_upper(const VsIndex *index, int level, const VsLinks *links, VsId id,
 	aux->part = level;
 	ItemPointerSetInvalid(&aux->next);
 	for (int l = 1; l <= level; l++)
-		fill_ids(VsUpperIds(index, aux, l), VsDegree(index, l), &links[l]);
+		fill_ids(id, VsUpperIds(index, aux, l), VsDegree(index, l), &links[l]);
 	return aux;
 }
 
 /*
- * Write a vertex into its slot, with the upper lists in the same record; the
+ * Write a vertex into its slot, with all its lists in the same record; the
  * HEAD page is locked, take is false if the slot is reserved already.
  */
 static uint16
@@ -245,6 +247,7 @@ write_vertex(Relation rel, const VsIndex *index, Buffer head, OffsetNumber offse
 	VsEdit		edit = vs_edit_begin(rel);
 	Page		page = vs_edit_page(&edit, head);
 
+	fill_ids(id, VsVertexIds(index, vertex), VsDegree(index, 0), &links[0]);
 	if (take)
 		vs_slot_take(page, index, offset, vertex);
 	else
@@ -455,7 +458,7 @@ insert_vector(VsInserter *inserter, const float *vector, const ItemPointerData *
 							 meta.entry_level, links, &same))
 		return add_tid(inserter, &same, tid);
 
-	vertex = form_vertex(index, level, links, tid);
+	vertex = form_vertex(index, level, tid);
 	id = index->ntails > 0 ? write_long(inserter, vector, vertex, links) :
 		write_short(inserter, vector, vertex, links);
 	vs_graph_link_back(&inserter->graph.graph, id, vertex->version, level, links);
