@@ -19,3 +19,26 @@ SELECT vertices, unreachable, rows FROM vecstore_check('corner_v');
 RESET enable_seqscan;
 DROP TABLE corner;
 DROP FUNCTION noise;
+
+-- A zero vector has no cosine distance to any row (NaN), and a NULL row has none to any vector (NULL): as
+-- without the index, NaN comes before NULL.
+CREATE TABLE corner (id int, v vecstore(2));
+INSERT INTO corner VALUES (1, NULL), (2, '[1,0]'), (3, NULL), (4, '[0,0]'), (5, '[0,1]');
+CREATE INDEX corner_v ON corner USING vecstore (v vecstore_cosine_ops);
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT v IS NULL AS is_null, v <=> '[0,0]' AS distance FROM corner ORDER BY v <=> '[0,0]';
+SELECT v IS NULL AS is_null, v <=> '[1,0]' AS distance FROM corner ORDER BY v <=> '[1,0]';
+SELECT count(*) FROM (SELECT id FROM corner ORDER BY v <=> NULL) AS all_rows;
+
+-- An index scan gives the order of one distance, not of a second one among its ties.
+RESET enable_sort;
+DROP INDEX corner_v;
+CREATE INDEX corner_v ON corner USING vecstore (v vecstore_l2_ops);
+TRUNCATE corner;
+INSERT INTO corner VALUES (1, '[0,-1]'), (2, '[0,1]'), (3, '[1,0]'), (4, '[-1,0]');
+SELECT id, v <-> '[0,0]' AS first, v <-> '[3,0]' AS second FROM corner ORDER BY v <-> '[0,0]', v <-> '[3,0]', id;
+SELECT id FROM (SELECT id FROM corner ORDER BY v <-> '[0,0]', v <-> '[3,0]' LIMIT 1) AS nearest;
+SELECT id FROM (SELECT id FROM corner ORDER BY v <-> '[0,0]', v <-> '[-3,0]' LIMIT 1) AS nearest;
+RESET enable_seqscan;
+DROP TABLE corner;

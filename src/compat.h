@@ -101,6 +101,16 @@ vs_extend(Relation rel, ForkNumber fork)
 	index_beginscan(heap, index, snapshot, nkeys, norderbys)
 #endif
 
+/*
+ * A path not to be taken costs infinitely much.  18 compares how many nodes are
+ * disabled (enable_seqscan = off makes it one) before it compares costs.
+ */
+#if PG_VERSION_NUM >= 180000
+#define vs_disable_path(path) ((path)->disabled_nodes = 2)
+#else
+#define vs_disable_path(path) ((void) (path))
+#endif
+
 /* 18 tells whether it is ANALYZE that waits; 17 and before do not ask. */
 #if PG_VERSION_NUM >= 180000
 #define vs_vacuum_delay_point() vacuum_delay_point(false)

@@ -123,10 +123,14 @@ vs_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = info->pages;
-	if (path->indexorderbys == NIL)
+	if (list_length(path->indexorderbys) != 1)
 	{
-		/* Nothing to gain over a sequential scan. */
+		/*
+		 * Without a distance there is nothing to gain over a sequential scan;
+		 * a second one would be ignored, where the first ties.
+		 */
 		*startup = *total = get_float8_infinity();
+		vs_disable_path(&path->path);
 		return;
 	}
 

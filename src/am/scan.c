@@ -236,7 +236,7 @@ sweep_vertex(VsScan *state, SweepPage *page, VsId id, VsVertex *vertex)
 				 state->graph.graph.kernel(state->query, VsVertexVector(index, vertex),
 										   index->dims), false);
 	else
-		add_rows(page, tids, ntids, 0, true);
+		add_rows(page, tids, ntids, NAN, false);
 }
 
 /*
@@ -294,7 +294,7 @@ sweep_block(VsScan *state, SweepPage *page, BlockNumber block,
 
 			if (aux && aux->kind == VS_AUX_ROWS)
 				add_rows(page, VsAuxTids(aux), aux->count, NAN,
-						 aux->part == VS_ROWS_NULL || state->query == NULL);
+						 aux->part == VS_ROWS_NULL);
 		}
 	UnlockReleaseBuffer(buffer);
 	sweep_long_vertices(state, page);
