@@ -160,7 +160,10 @@ expand(VsSearch *search, VsCandidate cand)
 
 	for (int i = 0; i < n; i++)
 		if (vs_idset_add(&search->visited, batch[i].id))
-			batch[unseen++] = batch[i];
+		{
+			batch[unseen] = batch[i];
+			batch[unseen++].cover = VS_COVER_UNKNOWN;	/* was of another list */
+		}
 	unseen = graph->price(graph, search->query, batch, unseen);
 	search->expanded++;
 	search->priced += unseen;
@@ -261,58 +264,78 @@ vs_sort_candidates(VsCandidate *cands, int n)
 	qsort(cands, n, sizeof(VsCandidate), compare_candidates);
 }
 
+/* A candidate that was chosen. */
+typedef struct Chosen
+{
+	const float *vector;
+	bool		fresh;			/* its cover was not known before */
+} Chosen;
+
 /*
  * Whether a candidate is nearer to one already chosen than to the vertex: then
- * the way to it leads over that one.
+ * the way to it leads over that one.  An old member of the list that nobody
+ * covered before can only be covered by a fresh one.
  */
 static bool
 is_covered(VsGraph *graph, const VsCandidate *cand, const float *vector,
-		   const float **chosen, int nchosen)
+		   const Chosen *chosen, int nchosen)
 {
 	for (int i = 0; i < nchosen; i++)
-		if (graph->kernel(vector, chosen[i], graph->index.dims) < cand->rank)
+		if ((chosen[i].fresh || cand->cover == VS_COVER_UNKNOWN) &&
+			graph->kernel(vector, chosen[i].vector, graph->index.dims) < cand->rank)
 			return true;
 	return false;
 }
 
 int
 vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
-					 int max, VsCandidate *chosen)
+					 int max, VsCandidate *out)
 {
-	const float **vectors;
+	Chosen	   *chosen;
 	int		   *pruned;
 	int			nchosen = 0;
 	int			npruned = 0;
 
 	if (n <= max)
 	{
-		memcpy(chosen, cands, n * sizeof(VsCandidate));
+		memcpy(out, cands, n * sizeof(VsCandidate));
 		return n;
 	}
 
-	vectors = palloc(max * sizeof(float *));
+	chosen = palloc(max * sizeof(Chosen));
 	pruned = palloc(n * sizeof(int));
 	for (int i = 0; i < n && nchosen < max; i++)
 	{
-		const float *vector = graph->vector(graph, cands[i].id);
+		const VsCandidate *cand = &cands[i];
+		const float *vector = NULL;
 
-		if (vector == NULL)
-			continue;
-		if (is_covered(graph, &cands[i], vector, vectors, nchosen))
+		if (cand->cover != VS_COVERED)
+		{
+			vector = graph->vector(graph, cand->id);
+			if (vector == NULL)
+				continue;
+		}
+		if (vector == NULL || is_covered(graph, cand, vector, chosen, nchosen))
 			pruned[npruned++] = i;
 		else
 		{
-			vectors[nchosen] = vector;
-			chosen[nchosen++] = cands[i];
+			chosen[nchosen].vector = vector;
+			chosen[nchosen].fresh = cand->cover == VS_COVER_UNKNOWN;
+			out[nchosen] = *cand;
+			out[nchosen++].cover = VS_UNCOVERED;
 		}
 	}
 
 	/* Places left go to the nearest of the covered ones. */
-	for (int i = 0; i < npruned && nchosen < max; i++)
-		chosen[nchosen++] = cands[pruned[i]];
-	pfree(vectors);
+	n = nchosen;
+	for (int i = 0; i < npruned && n < max; i++)
+	{
+		out[n] = cands[pruned[i]];
+		out[n++].cover = VS_COVERED;
+	}
+	pfree(chosen);
 	pfree(pruned);
-	return nchosen;
+	return n;
 }
 
 /*
@@ -499,8 +522,10 @@ look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
 				continue;
 			if (!vs_idset_has(dead, id))
 			{
+				/* Rank and cover are against the dead one. */
 				cands[n] = list[j];
-				cands[n++].rank = NAN;	/* known to the dead one, not to us */
+				cands[n].rank = NAN;
+				cands[n++].cover = VS_COVER_UNKNOWN;
 			}
 			else if (nqueue < REPAIR_DEAD)
 				queue[nqueue++] = id;

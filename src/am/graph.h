@@ -15,6 +15,17 @@
 #include "am/idset.h"
 #include "am/page.h"
 
+/*
+ * What the choice of neighbours found out about a link: whether a nearer
+ * neighbour of the same vertex covers it (vs_choose_neighbours()).
+ */
+typedef enum VsCover
+{
+	VS_COVER_UNKNOWN,
+	VS_UNCOVERED,
+	VS_COVERED
+} VsCover;
+
 /* A vertex with its rank against the query at hand. */
 typedef struct VsCandidate
 {
@@ -22,6 +33,7 @@ typedef struct VsCandidate
 	float		rank;			/* see distance.h; NaN: not known yet */
 	uint16		version;
 	bool		dead;			/* a tombstone: leads on, is no result */
+	uint8		cover;			/* VsCover, for members of a list */
 } VsCandidate;
 
 /*
@@ -35,8 +47,8 @@ struct VsGraph
 
 	/*
 	 * Copy the neighbours of a vertex at a level to out (room for
-	 * VsDegree()); returns how many.  Ranks against the vertex are given
-	 * where the graph keeps them, else NaN.
+	 * VsDegree()); returns how many.  Ranks against the vertex and cover are
+	 * given where the graph keeps them, else NaN and unknown.
 	 */
 	int			(*neighbours) (VsGraph *graph, VsId id, int level, VsCandidate *out);
 
@@ -128,7 +140,10 @@ extern bool vs_search_descend(VsSearch *search, const float *query,
 
 /*
  * Choose at most max of the candidates, sorted by rank, as neighbours
- * (algorithm 4, keeping pruned connections); returns how many are in chosen.
+ * (algorithm 4, keeping pruned connections); returns how many are in chosen,
+ * with what was found out about their cover.  What is known of candidates that
+ * come from a list of the same vertex is used: only new ones are compared with
+ * all others.
  */
 extern int	vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 								 int max, VsCandidate *chosen);

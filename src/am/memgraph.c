@@ -9,6 +9,9 @@
 
 #include "am/memgraph.h"
 
+/* Cache lines of a vector to ask for before it is read. */
+#define PREFETCH_LINES	4
+
 static int
 mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
@@ -24,6 +27,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 		out[i].rank = list->links[i].rank;
 		out[i].version = 0;
 		out[i].dead = false;
+		out[i].cover = list->links[i].cover;
 	}
 	return list->n;
 }
@@ -33,14 +37,18 @@ mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 
-	/* The vectors are all over memory: fetch one ahead. */
+	/*
+	 * Vertices and vectors are all over memory: let it fetch them side by
+	 * side.  Behind the first lines of a vector the processor sees it coming.
+	 */
 	for (int i = 0; i < n; i++)
-	{
-		if (i + 1 < n)
-			vs_prefetch(graph->vertices[cands[i + 1].id].vector);
+		vs_prefetch(&graph->vertices[cands[i].id]);
+	for (int i = 0; i < n; i++)
+		for (int line = 0; line < PREFETCH_LINES; line++)
+			vs_prefetch((const char *) graph->vertices[cands[i].id].vector + 64 * line);
+	for (int i = 0; i < n; i++)
 		cands[i].rank = base->kernel(query, graph->vertices[cands[i].id].vector,
 									 base->index.dims);
-	}
 	return n;
 }
 
@@ -60,6 +68,7 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	{
 		list->links[i].id = new[i].id;
 		list->links[i].rank = new[i].rank;
+		list->links[i].cover = new[i].cover;
 	}
 	list->n = nnew;
 	return true;

@@ -10,11 +10,15 @@
 
 #include "am/graph.h"
 
-/* A neighbour list with the ranks, so that shrinking it needs no pricing. */
+/*
+ * A neighbour list with ranks and cover, so that shrinking it needs no pricing
+ * and few comparisons.
+ */
 typedef struct VsMemLink
 {
 	VsId		id;
 	float		rank;
+	uint8		cover;			/* VsCover */
 } VsMemLink;
 
 typedef struct VsMemList

@@ -162,6 +162,7 @@ copy_ids(const VsId *ids, int n, VsCandidate *out)
 			out[found].rank = NAN;
 			out[found].version = 0;
 			out[found].dead = false;
+			out[found].cover = VS_COVER_UNKNOWN;
 			found++;
 		}
 	return found;
