@@ -42,3 +42,24 @@ SELECT id FROM (SELECT id FROM corner ORDER BY v <-> '[0,0]', v <-> '[3,0]' LIMI
 SELECT id FROM (SELECT id FROM corner ORDER BY v <-> '[0,0]', v <-> '[-3,0]' LIMIT 1) AS nearest;
 RESET enable_seqscan;
 DROP TABLE corner;
+
+-- vecstore_recall() evaluates the index's expression: with the rights of the table's owner, not of the caller.
+CREATE ROLE regress_vecstore_owner;
+CREATE TABLE corner (id int, v vecstore(2));
+CREATE FUNCTION corner_user(v vecstore) RETURNS vecstore LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF current_user <> 'regress_vecstore_owner' THEN
+		RAISE EXCEPTION 'the index expression runs as another user than the owner';
+	END IF;
+	RETURN v;
+END
+$$;
+ALTER TABLE corner OWNER TO regress_vecstore_owner;
+CREATE INDEX corner_v ON corner USING vecstore ((corner_user(v)::vecstore(2)) vecstore_l2_ops);
+SET ROLE regress_vecstore_owner;
+INSERT INTO corner SELECT i, array[i, i * i]::float4[]::vecstore FROM generate_series(1, 20) i;
+RESET ROLE;
+SELECT vecstore_recall('corner_v', 3, 5), current_user <> 'regress_vecstore_owner' AS same_user;
+DROP TABLE corner;
+DROP FUNCTION corner_user;
+DROP ROLE regress_vecstore_owner;

@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "am/am.h"
 #include "am/pagegraph.h"
+#include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "commands/defrem.h"
 #include "funcapi.h"
@@ -25,12 +26,14 @@
 
 /*
  * Open a vecstore index for a function call; the caller must be allowed to
- * read the table.
+ * read the table.  The table is locked first, as everyone does: DROP INDEX
+ * would else wait for us, and we for it.
  */
 Relation
 vs_index_open_checked(Oid oid)
 {
 	Relation	rel;
+	Oid			table;
 
 	if (get_rel_relkind(oid) != RELKIND_INDEX)
 		ereport(ERROR,
@@ -38,15 +41,16 @@ vs_index_open_checked(Oid oid)
 				 errmsg("\"%s\" is not an index",
 						get_rel_name(oid) ? get_rel_name(oid) : "(unknown)"),
 				 errhint("Give the name of an index made with USING vecstore.")));
+	table = IndexGetRelation(oid, false);
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+	LockRelationOid(table, AccessShareLock);
 	rel = index_open(oid, AccessShareLock);
 	if (rel->rd_indam->ambuild != vs_build)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecstore index", RelationGetRelationName(rel)),
 				 errhint("Give the name of an index made with USING vecstore.")));
-	if (pg_class_aclcheck(rel->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE,
-					   get_rel_name(rel->rd_index->indrelid));
 	if (RELATION_IS_OTHER_TEMP(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -23,6 +23,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #define MAX_K			1000
@@ -214,11 +215,21 @@ vecstore_recall(PG_FUNCTION_ARGS)
 {
 	Recall		recall = {0};
 	double		share;
+	Oid			user;
+	int			security;
+	int			guc_level;
 
 	recall.k = check_range("k", PG_GETARG_INT32(1), MAX_K);
 	recall.max_samples = check_range("samples", PG_GETARG_INT32(2), MAX_SAMPLES);
 	recall.rel = vs_index_open_checked(PG_GETARG_OID(0));
 	recall.heap = table_open(recall.rel->rd_index->indrelid, AccessShareLock);
+
+	/* As REINDEX: the index's own functions do not run with our rights. */
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(recall.heap->rd_rel->relowner,
+						   security | SECURITY_RESTRICTED_OPERATION);
+	guc_level = NewGUCNestLevel();
+
 	recall.metric = vs_index_metric(recall.rel);
 	recall.info = BuildIndexInfo(recall.rel);
 	recall.estate = CreateExecutorState();
@@ -230,6 +241,8 @@ vecstore_recall(PG_FUNCTION_ARGS)
 	share = measure(&recall);
 
 	FreeExecutorState(recall.estate);
+	AtEOXact_GUC(false, guc_level);
+	SetUserIdAndSecContext(user, security);
 	table_close(recall.heap, AccessShareLock);
 	index_close(recall.rel, AccessShareLock);
 	PG_RETURN_FLOAT8(share);
