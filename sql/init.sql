@@ -45,7 +45,7 @@ $$;
 -- What a query "SELECT id, distance ... ORDER BY distance" returns through a
 -- vecstore index; an error if it is not planned that way.
 CREATE FUNCTION by_index(query text, OUT ids text[], OUT distances float8[]) LANGUAGE plpgsql
-	SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off AS $$
+	SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
 	line text;
 	ordered boolean := false;
@@ -62,7 +62,7 @@ $$;
 
 -- The same without an index.
 CREATE FUNCTION by_table(query text, OUT ids text[], OUT distances float8[]) LANGUAGE plpgsql
-	SET enable_indexscan = off SET enable_bitmapscan = off AS $$
+	SET enable_indexscan = off SET enable_bitmapscan = off SET jit = off AS $$
 BEGIN
 	EXECUTE format('SELECT array_agg(id), array_agg(d) FROM (%s) q(id, d)', query) INTO ids, distances;
 END
