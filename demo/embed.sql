@@ -3,6 +3,9 @@
 -- The vector of a package is the sum of two: one of its name and summary, and
 -- one of its description.  So the few words of the summary weigh as much as
 -- the many of the description.
+--
+-- Rows go in as they come in life, in no order: sorted by name, packages of
+-- one source come in a row, and the graph grows from one crowd to the next.
 
 CREATE TABLE packages (
 	name text PRIMARY KEY,
@@ -28,7 +31,7 @@ SELECT name, version, section, installed_size, homepage, tags, summary, descript
 FROM (SELECT name, version, coalesce(section, 'none') AS section, installed_size, homepage, tags,
 			 coalesce(summary, '') AS summary, description
 	  FROM loaded
-	  ORDER BY name) l;
+	  ORDER BY md5(name)) l;
 
 DROP TABLE loaded;
 VACUUM (ANALYZE) packages;
