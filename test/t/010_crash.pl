@@ -38,13 +38,20 @@ foreach my $case (@cases)
 		"full_page_writes = on\nwal_consistency_checking = ''\n$case->{conf}");
 	$node->restart;
 	create_items($node, $table, %$case);
-	my @workload = write_workload($node, $table, $dims);
+
+	# Nothing but the log holds a new index.
+	$node->stop('immediate');
+	$node->start;
+	check_index($node, $table, $dims, "$dims dimensions, $case->{conf}, new index");
 
 	foreach my $round (1 .. $rounds)
 	{
 		my $label = "$dims dimensions, $case->{conf}, round $round";
 		my $count = $node->safe_psql('postgres', "SELECT last_value FROM ${table}_id_seq");
-		my $run = start_workload($node, $seed * 100 + $round, '-c', 4, '-j', 2, @workload);
+
+		# A checkpoint would hide what the first round does not log.
+		my $run = start_workload($node, $seed * 100 + $round, '-c', 4, '-j', 2,
+			write_workload($node, $table, $dims, $round > 1));
 
 		# Once it is well under way, wait a moment that is never the same.
 		$node->poll_query_until('postgres', "SELECT last_value > $count + 50 FROM ${table}_id_seq")

@@ -64,7 +64,7 @@ SELECT 1 / (missing + extra = 0)::int FROM ($complete) c;
 			"$dir/$table.read.sql");
 	}
 
-	my $writes = start_workload($primary, $seed, '-c', 2, write_workload($primary, $table, $dims));
+	my $writes = start_workload($primary, $seed, '-c', 2, write_workload($primary, $table, $dims, 1));
 	my $count = $primary->safe_psql('postgres', "SELECT last_value FROM ${table}_id_seq");
 	$primary->poll_query_until('postgres', "SELECT last_value > $count + 200 FROM ${table}_id_seq")
 	  or die 'the workload does not get under way';

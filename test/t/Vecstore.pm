@@ -135,11 +135,12 @@ sub check_no_crash
 	return;
 }
 
-# write_workload NODE, TABLE, DIMS: pgbench scripts that insert, update, delete,
-# roll back, vacuum and checkpoint; returns pgbench's arguments for them.
+# write_workload NODE, TABLE, DIMS, CHECKPOINTS: pgbench scripts that insert,
+# update, delete, roll back, vacuum and, if told so, make checkpoints; returns
+# pgbench's arguments for them.
 sub write_workload
 {
-	my ($node, $table, $dims) = @_;
+	my ($node, $table, $dims, $checkpoints) = @_;
 	my $dir = $node->basedir;
 	my %script = (
 		work => qq{
@@ -169,12 +170,13 @@ DELETE FROM $table WHERE id = :id;
 },
 		vacuum => "VACUUM $table;\n",
 		checkpoint => "CHECKPOINT;\n");
-	my %weight = (work => 200, vacuum => 3, checkpoint => 1);
+	my %weight = (work => 200, vacuum => 3, checkpoint => $checkpoints ? 1 : 0);
 	my @arguments;
 	foreach my $name (sort keys %script)
 	{
-		append_to_file("$dir/$table.$name.sql", $script{$name});
-		push @arguments, '-f', "$dir/$table.$name.sql\@$weight{$name}";
+		my $file = "$dir/$table.$name.sql";
+		append_to_file($file, $script{$name}) unless -e $file;
+		push @arguments, '-f', "$file\@$weight{$name}";
 	}
 	return @arguments;
 }
