@@ -57,13 +57,13 @@ step_done()
 }
 
 # How far a long step is: one changing line on a terminal; in a file or a pipe
-# a line of its own, at most every five seconds.
+# a line of its own, at most every ten seconds.
 progress()
 {
 	[ -n "$1" ] || return 0
 	if [ -n "$clear_line" ]; then
 		printf '%s      %s' "$clear_line" "$1"
-	elif [ $(($(now) - last_progress)) -ge 50 ]; then
+	elif [ $(($(now) - last_progress)) -ge 100 ]; then
 		last_progress=$(now)
 		printf '      %s\n' "$1"
 	fi
