@@ -425,6 +425,7 @@ write_graph(BuildState *build)
 	VsMemGraph *graph = &build->graph;
 	Buffer		buffer;
 
+	vs_memgraph_connect(graph);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
 	if (graph->entry != VS_INVALID_ID)
 	{

@@ -439,21 +439,26 @@ price_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 
 /*
  * Add one link from a vertex to a new one; the rank between them is known.
+ * Returns whether the vertex has the link now.  It may refuse it if its list is
+ * full of better ones, unless forced.
  */
-static void
-link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added)
+static bool
+link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
+		 bool force)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
 	VsCandidate *cands = palloc((max + 1) * sizeof(VsCandidate));
 	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
+	bool		linked = false;
 
-	for (int tries = 0; tries < MAX_TRIES; tries++)
+	for (int tries = 0; tries < MAX_TRIES && !linked; tries++)
 	{
 		int			nold = graph->neighbours(graph, vertex->id, level, old);
 		int			n = nold;
 
-		if (contains(old, nold, added.id))
+		linked = contains(old, nold, added.id);
+		if (linked)
 			break;
 		memcpy(cands, old, nold * sizeof(VsCandidate));
 		if (n == max)
@@ -470,30 +475,118 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 			vs_sort_candidates(cands, n);
 			n = vs_choose_neighbours(graph, cands, n, max, chosen);
 			if (!contains(chosen, n, added.id))
-				break;
+			{
+				if (!force)
+					break;
+				chosen[n - 1] = added;
+			}
 		}
 		else
 			memcpy(chosen, cands, n * sizeof(VsCandidate));
-		if (graph->replace(graph, vertex, level, old, nold, chosen, n))
-			break;
+		linked = graph->replace(graph, vertex, level, old, nold, chosen, n);
 	}
 	pfree(old);
 	pfree(cands);
 	pfree(chosen);
+	graph->forget(graph);
+	return linked;
 }
 
 void
 vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 				   const VsLinks *links)
 {
+	bool		linked = true;
+
 	for (int l = level; l >= 0; l--)
+	{
+		linked = false;
 		for (int i = 0; i < links[l].n; i++)
 		{
 			VsCandidate added = {.id = id,.version = version,.rank = links[l].cands[i].rank};
 
 			CHECK_FOR_INTERRUPTS();
-			link_one(graph, &links[l].cands[i], l, added);
+			linked |= link_one(graph, &links[l].cands[i], l, added, false);
 		}
+	}
+	if (!linked && links[0].n > 0)
+	{
+		VsCandidate added = {.id = id,.version = version,.rank = links[0].cands[0].rank};
+
+		link_one(graph, &links[0].cands[0], 0, added, true);
+	}
+}
+
+/* The member of a list that most lists name; at least one other must. */
+static int
+most_named(const VsCandidate *list, int n, const VsInDegrees *degrees)
+{
+	int			most = -1;
+	int			named = 1;
+
+	for (int i = 0; i < n; i++)
+		if (list[i].id < degrees->size && degrees->counts[list[i].id] > named)
+		{
+			most = i;
+			named = degrees->counts[list[i].id];
+		}
+	return most;
+}
+
+bool
+vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
+				const VsIdSet *from)
+{
+	int			max = VsDegree(&graph->index, 0);
+	VsCandidate *own = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
+	VsCandidate *old = palloc(max * sizeof(VsCandidate));
+	const float *vector = graph->vector(graph, vertex.id);
+	int			n = vector == NULL ? 0 : graph->neighbours(graph, vertex.id, 0, own);
+	VsCandidate best = {.id = VS_INVALID_ID};
+	int			best_named = 1;
+	bool		attached = false;
+
+	if (n > 0)
+		n = graph->price(graph, vector, own, n);
+	for (int i = 0; i < n; i++)
+	{
+		int			nlist;
+		int			victim;
+
+		if (own[i].dead || (from && !vs_idset_has(from, own[i].id)))
+			continue;
+		nlist = graph->neighbours(graph, own[i].id, 0, list);
+		victim = nlist < max ? -1 : most_named(list, nlist, degrees);
+		if (nlist < max || (victim >= 0 && degrees->counts[list[victim].id] > best_named))
+		{
+			best = own[i];
+			best_named = nlist < max ? 256 : degrees->counts[list[victim].id];
+		}
+	}
+
+	for (int tries = 0; best.id != VS_INVALID_ID && tries < MAX_TRIES && !attached; tries++)
+	{
+		int			nold = graph->neighbours(graph, best.id, 0, old);
+		int			place = nold < max ? nold : most_named(old, nold, degrees);
+
+		if (place < 0)
+			break;
+		memcpy(list, old, nold * sizeof(VsCandidate));
+		list[place] = vertex;
+		list[place].rank = best.rank;
+		list[place].cover = VS_COVER_UNKNOWN;
+		attached = graph->replace(graph, &best, 0, old, nold, list, Max(nold, place + 1));
+		if (attached && place < nold && degrees->counts[old[place].id] < 255)
+			degrees->counts[old[place].id]--;
+	}
+	if (attached)
+		vs_indegree_add(degrees, vertex.id);
+	pfree(own);
+	pfree(list);
+	pfree(old);
+	graph->forget(graph);
+	return attached;
 }
 
 /* ---- repair ---- */

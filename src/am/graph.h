@@ -69,6 +69,9 @@ struct VsGraph
 	bool		(*replace) (VsGraph *graph, const VsCandidate *vertex, int level,
 							const VsCandidate *old, int nold,
 							const VsCandidate *new, int nnew);
+
+	/* No vector got so far is needed any more: a chance to free memory. */
+	void		(*forget) (VsGraph *graph);
 };
 
 /* A binary heap of candidates, least rank first, or greatest if reversed. */
@@ -166,10 +169,35 @@ extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level
 
 /*
  * Add the links from the chosen neighbours back to the new vertex, shrinking
- * lists that are full.
+ * lists that are full.  If none of level 0 has a place for it, the nearest
+ * gives up its last choice, so that some path leads to every vertex.
  */
 extern void vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 							   const VsLinks *links);
+
+/* How many level-0 lists name each vertex, counted up to 255. */
+typedef struct VsInDegrees
+{
+	uint8	   *counts;			/* by id */
+	uint32		size;
+} VsInDegrees;
+
+static inline void
+vs_indegree_add(VsInDegrees *degrees, VsId id)
+{
+	if (id < degrees->size && degrees->counts[id] < 255)
+		degrees->counts[id]++;
+}
+
+/*
+ * Give a vertex to which no path leads a link from one of its own neighbours
+ * (of those in from, if given), in the place of the link to the vertex that
+ * most other lists name.  On hub-like data, where a few vertices are near to
+ * all others, such vertices fill the lists and crowd others out of every one.
+ * False if no neighbour had a place.
+ */
+extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
+							const VsIdSet *from);
 
 /*
  * Mend the list of a vertex that has dead neighbours: those of them in the

@@ -388,6 +388,18 @@ write_long(VsInserter *inserter, const float *vector, VsVertex *vertex,
 	return id;
 }
 
+/* Take an id out of a list. */
+static void
+drop_id(VsLinks *links, VsId id)
+{
+	int			n = 0;
+
+	for (int i = 0; i < links->n; i++)
+		if (links->cands[i].id != id)
+			links->cands[n++] = links->cands[i];
+	links->n = n;
+}
+
 /*
  * Search neighbours for a vertex that is written already, and link them.
  */
@@ -407,7 +419,10 @@ link_late(VsInserter *inserter, const float *vector, VsId id, VsVertex *vertex,
 		links[0].n = 1;
 	}
 	for (int l = 0; l <= vertex->level; l++)
+	{
+		drop_id(&links[l], id);
 		graph->replace(graph, &self, l, NULL, 0, links[l].cands, links[l].n);
+	}
 	vs_graph_link_back(graph, id, vertex->version, vertex->level, links);
 }
 

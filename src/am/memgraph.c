@@ -8,9 +8,16 @@
 #include "compat.h"
 
 #include "am/memgraph.h"
+#include "miscadmin.h"
 
 /* Cache lines of a vector to ask for before it is read. */
 #define PREFETCH_LINES	4
+
+/* Memory is taken in blocks: an allocation of its own would be rounded up. */
+#define BLOCK_BYTES		((Size) 1024 * 1024)
+
+/* Rounds of connecting what no path leads to. */
+#define CONNECT_ROUNDS	8
 
 static int
 mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
@@ -74,6 +81,30 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	return true;
 }
 
+static void
+mem_forget(VsGraph *base)
+{
+}
+
+/* Memory for the life of the graph. */
+static void *
+take_memory(VsMemGraph *graph, Size bytes)
+{
+	void	   *memory;
+
+	bytes = MAXALIGN(bytes);
+	if (bytes > graph->room_left)
+	{
+		graph->room_left = Max(BLOCK_BYTES, bytes);
+		graph->room = MemoryContextAllocHuge(graph->context, graph->room_left);
+		graph->bytes += graph->room_left;
+	}
+	memory = graph->room;
+	graph->room += bytes;
+	graph->room_left -= bytes;
+	return memory;
+}
+
 void
 vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
 {
@@ -84,6 +115,7 @@ vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
 	graph->graph.price = mem_price;
 	graph->graph.vector = mem_vector;
 	graph->graph.replace = mem_replace;
+	graph->graph.forget = mem_forget;
 	graph->context = context;
 	graph->size = 1024;
 	graph->vertices = MemoryContextAlloc(context, graph->size * sizeof(VsMemVertex));
@@ -106,9 +138,9 @@ vector_bytes(const VsIndex *index)
 Size
 vs_memgraph_vertex_bytes(const VsIndex *index)
 {
-	/* Upper levels add 1/m of a list on average; allocation adds a header. */
+	/* Upper levels add 1/m of a list on average. */
 	return sizeof(VsMemVertex) + vector_bytes(index) + list_bytes(index, 0) +
-		list_bytes(index, 1) / index->m + 2 * sizeof(void *) +
+		list_bytes(index, 1) / index->m + sizeof(VsMemList *) +
 		MAXALIGN(sizeof(ItemPointerData));
 }
 
@@ -118,10 +150,12 @@ add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
 {
 	if (vertex->ntids == vertex->tids_size)
 	{
-		int			size = vertex->tids_size * 2;
+		int			size = Max(1, vertex->tids_size * 2);
+		ItemPointerData *tids = take_memory(graph, size * sizeof(ItemPointerData));
 
-		vertex->tids = repalloc_huge(vertex->tids, size * sizeof(ItemPointerData));
-		graph->bytes += (size - vertex->tids_size) * sizeof(ItemPointerData);
+		if (vertex->ntids > 0)
+			memcpy(tids, vertex->tids, vertex->ntids * sizeof(ItemPointerData));
+		vertex->tids = tids;
 		vertex->tids_size = size;
 	}
 	vertex->tids[vertex->ntids++] = *tid;
@@ -137,7 +171,6 @@ new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerD
 	const VsIndex *index = &graph->graph.index;
 	Size		pointers = MAXALIGN((level + 1) * sizeof(VsMemList *));
 	Size		bytes = pointers + vector_bytes(index);
-	MemoryContext old = MemoryContextSwitchTo(graph->context);
 	VsMemVertex *vertex;
 	char	   *memory;
 
@@ -150,7 +183,7 @@ new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerD
 		graph->vertices = repalloc_huge(graph->vertices, graph->size * sizeof(VsMemVertex));
 	}
 	vertex = &graph->vertices[graph->n++];
-	memory = palloc(bytes);
+	memory = take_memory(graph, bytes);
 	vertex->level = level;
 	vertex->lists = (VsMemList **) memory;
 	memory += pointers;
@@ -162,12 +195,8 @@ new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerD
 		vertex->lists[l]->n = 0;
 		memory += list_bytes(index, l);
 	}
-	vertex->ntids = 0;
-	vertex->tids_size = 1;
-	vertex->tids = palloc(sizeof(ItemPointerData));
-	graph->bytes += bytes + MAXALIGN(sizeof(ItemPointerData)) + 2 * sizeof(void *);
+	vertex->ntids = vertex->tids_size = 0;
 	add_tid(graph, vertex, tid);
-	MemoryContextSwitchTo(old);
 	return vertex;
 }
 
@@ -205,4 +234,78 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const float *vector,
 		graph->entry = id;
 		graph->entry_level = level;
 	}
+}
+
+/* ---- connecting ---- */
+
+/* Add what level-0 links lead to from a vertex, itself included. */
+static void
+reach(VsMemGraph *graph, VsId start, VsIdSet *reached)
+{
+	int64		size = 1024;
+	int64		n = 0;
+	VsId	   *stack = palloc(size * sizeof(VsId));
+
+	if (vs_idset_add(reached, start))
+		stack[n++] = start;
+	while (n > 0)
+	{
+		VsMemList  *list = graph->vertices[stack[--n]].lists[0];
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < list->n; i++)
+		{
+			if (!vs_idset_add(reached, list->links[i].id))
+				continue;
+			if (n == size)
+				stack = repalloc_huge(stack, (size *= 2) * sizeof(VsId));
+			stack[n++] = list->links[i].id;
+		}
+	}
+	pfree(stack);
+}
+
+static void
+count_indegrees(VsMemGraph *graph, VsInDegrees *degrees)
+{
+	memset(degrees->counts, 0, degrees->size);
+	for (int64 i = 0; i < graph->n; i++)
+	{
+		VsMemList  *list = graph->vertices[i].lists[0];
+
+		for (int j = 0; j < list->n; j++)
+			vs_indegree_add(degrees, list->links[j].id);
+	}
+}
+
+void
+vs_memgraph_connect(VsMemGraph *graph)
+{
+	VsInDegrees degrees;
+	VsIdSet		reached;
+
+	if (graph->n == 0)
+		return;
+	degrees.size = graph->n;
+	degrees.counts = MemoryContextAllocHuge(CurrentMemoryContext, graph->n);
+	vs_idset_init(&reached, CurrentMemoryContext);
+	count_indegrees(graph, &degrees);
+	for (int round = 0; round < CONNECT_ROUNDS; round++)
+	{
+		vs_idset_clear(&reached);
+		reach(graph, graph->entry, &reached);
+		if (reached.count == graph->n)
+			break;
+		for (int64 i = 0; i < graph->n; i++)
+		{
+			VsCandidate vertex = {.id = i};
+
+			if (vs_idset_has(&reached, i))
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			if (vs_graph_attach(&graph->graph, vertex, &degrees, &reached))
+				reach(graph, i, &reached);
+		}
+	}
+	pfree(degrees.counts);
 }

@@ -46,7 +46,9 @@ typedef struct VsMemGraph
 	int64		size;
 	VsId		entry;
 	int			entry_level;
-	Size		bytes;			/* memory in use */
+	char	   *room;			/* rest of the last block */
+	Size		room_left;
+	Size		bytes;			/* memory in use, allocator's overhead included */
 } VsMemGraph;
 
 extern void vs_memgraph_init(VsMemGraph *graph, const VsIndex *index,
@@ -58,5 +60,11 @@ extern Size vs_memgraph_vertex_bytes(const VsIndex *index);
 /* Insert a row's vector, which is copied; leaves scratch in CurrentMemoryContext. */
 extern void vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
 							   const float *vector, const ItemPointerData *tid);
+
+/*
+ * See to it that a path leads from the entry to every vertex, as far as that
+ * can be had by exchanging single links.
+ */
+extern void vs_memgraph_connect(VsMemGraph *graph);
 
 #endif							/* VECSTORE_MEMGRAPH_H */

@@ -36,6 +36,9 @@ typedef struct VsVectorEntry
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
+/* Bytes of vectors worth keeping for the next step. */
+#define MAX_VECTOR_BYTES	((Size) 16 * 1024 * 1024)
+
 /*
  * Pin and lock the page of a vertex; NULL if there is none.
  */
@@ -238,6 +241,19 @@ page_vector(VsGraph *base, VsId id)
 	return entry->vector = copy;
 }
 
+/*
+ * Vectors got for one row's work add up: (2m)^2 of them where lists are full.
+ */
+static void
+page_forget(VsGraph *base)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+
+	if (graph->vectors &&
+		graph->vectors->members * base->index.dims * sizeof(float) > MAX_VECTOR_BYTES)
+		vs_pagegraph_reset(graph);
+}
+
 /* Whether the list holds just these n ids, in this order, holes aside. */
 static bool
 list_is(const VsId *ids, int max, const VsCandidate *old, int nold)
@@ -382,6 +398,7 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 	graph->graph.price = page_price;
 	graph->graph.vector = page_vector;
 	graph->graph.replace = page_replace;
+	graph->graph.forget = page_forget;
 	graph->rel = rel;
 	graph->context = AllocSetContextCreate(parent, "vecstore vectors",
 										   ALLOCSET_DEFAULT_SIZES);

@@ -8,7 +8,8 @@
  *			becomes a tombstone, which searches still pass through
  *	repair	HEAD pages: a list that names tombstones is chosen anew from what is
  *			left of it and from the tombstones' own neighbours.  Nothing is
- *			searched.
+ *			searched.  A vertex that no list names then gets a link from one of
+ *			its neighbours.
  *	free	pages with tombstones: now that no list names them, their slots and
  *			AUX tuples are given back through the free space map
  *
@@ -29,10 +30,14 @@
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 
-/* A vertex an insert may have left behind, or a tuple of one. */
+/*
+ * A slot that a cut-off insert may have left reserved, or an AUX tuple whose
+ * vertex is not there: of such an insert, or of a cut-off vacuum.
+ */
 typedef struct Orphan
 {
 	ItemPointerData where;		/* AUX tuple; invalid for a reserved slot */
+	VsAuxKind	kind;			/* of the AUX tuple */
 	VsId		owner;
 	uint16		version;
 } Orphan;
@@ -50,6 +55,7 @@ typedef struct VacuumState
 	MemoryContext context;		/* the whole vacuum */
 	MemoryContext scratch;		/* one page's work */
 	VsIdSet		dead;			/* tombstones */
+	VsInDegrees degrees;		/* of vertices, after the repair */
 	double		live;			/* vertices */
 	double		removed;		/* heap TIDs taken out */
 	double		kept;			/* heap TIDs left */
@@ -256,7 +262,8 @@ needs_cleaning(VacuumState *vacuum, VsVertex *vertex)
 }
 
 static void
-note_orphan(VacuumState *vacuum, const ItemPointerData *where, VsId owner, uint16 version)
+note_orphan(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
+			VsId owner, uint16 version)
 {
 	if (vacuum->norphans == vacuum->orphans_size)
 	{
@@ -272,8 +279,20 @@ note_orphan(VacuumState *vacuum, const ItemPointerData *where, VsId owner, uint1
 		vacuum->orphans[vacuum->norphans].where = *where;
 	else
 		ItemPointerSetInvalid(&vacuum->orphans[vacuum->norphans].where);
+	vacuum->orphans[vacuum->norphans].kind = kind;
 	vacuum->orphans[vacuum->norphans].owner = owner;
 	vacuum->orphans[vacuum->norphans++].version = version;
+}
+
+/* Remember the live vertex of the highest level. */
+static void
+note_best(VacuumState *vacuum, VsId id, VsVertex *vertex)
+{
+	if (VsVertexGetState(vertex) != VS_LIVE || vertex->level <= vacuum->best_level)
+		return;
+	vacuum->best.id = id;
+	vacuum->best.version = vertex->version;
+	vacuum->best_level = vertex->level;
 }
 
 /*
@@ -287,18 +306,13 @@ note_vertex(VacuumState *vacuum, VsId id, VsVertex *vertex, bool *has_free)
 		case VS_LIVE:
 			vacuum->live++;
 			vacuum->kept += vertex->ntids;
-			if (vertex->level > vacuum->best_level)
-			{
-				vacuum->best.id = id;
-				vacuum->best.version = vertex->version;
-				vacuum->best_level = vertex->level;
-			}
+			note_best(vacuum, id, vertex);
 			break;
 		case VS_TOMBSTONE:
 			vs_idset_add(&vacuum->dead, id);
 			break;
 		case VS_RESERVED:
-			note_orphan(vacuum, NULL, id, vertex->version);
+			note_orphan(vacuum, NULL, (VsAuxKind) 0, id, vertex->version);
 			break;
 		case VS_FREE:
 			*has_free = true;
@@ -386,8 +400,8 @@ mark_aux_page(VacuumState *vacuum, Buffer buffer)
 		ItemPointerSet(&where, block, offset);
 		if (aux->kind == VS_AUX_ROWS)
 			vacuum->kept += aux->count;
-		else if (aux->kind == VS_AUX_TAIL)
-			note_orphan(vacuum, &where, aux->owner, aux->version);
+		else
+			note_orphan(vacuum, &where, (VsAuxKind) aux->kind, aux->owner, aux->version);
 	}
 	if (PageGetMaxOffsetNumber(page) == 0)
 		vs_space_record_empty(vacuum->rel, block);
@@ -487,11 +501,96 @@ vertices_to_repair(VacuumState *vacuum, BlockNumber block, int *n, int *levels)
 	return found;
 }
 
+/*
+ * Count who is named by the level-0 lists of a page's live vertices.
+ */
+static void
+count_indegrees(VacuumState *vacuum, BlockNumber block)
+{
+	Buffer		buffer = next_page(vacuum, block);
+	Page		page = BufferGetPage(buffer);
+
+	if (vs_page_kind(page) == VS_PAGE_HEAD)
+		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+		{
+			VsVertex   *vertex = vs_page_vertex(page, offset);
+			VsId	   *ids = VsVertexIds(&vacuum->index, vertex);
+
+			if (VsVertexGetState(vertex) != VS_LIVE)
+				continue;
+			for (int i = 0; i < VsDegree(&vacuum->index, 0); i++)
+				if (ids[i] != VS_INVALID_ID)
+					vs_indegree_add(&vacuum->degrees, ids[i]);
+		}
+	UnlockReleaseBuffer(buffer);
+}
+
+/*
+ * The live vertices of a page that no list names, in found; returns how many.
+ */
+static int
+unnamed_vertices(VacuumState *vacuum, BlockNumber block, VsCandidate *found)
+{
+	const VsIndex *index = &vacuum->index;
+	bool		maybe = false;
+	Buffer		buffer;
+	Page		page;
+	int			n = 0;
+
+	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
+		maybe |= vacuum->degrees.counts[VsMakeId(index, block, offset)] == 0;
+	if (!maybe)
+		return 0;
+	buffer = next_page(vacuum, block);
+	page = BufferGetPage(buffer);
+	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		VsVertex   *vertex = vs_page_vertex(page, offset);
+		VsId		id = VsMakeId(index, block, offset);
+
+		if (vertex == NULL || VsVertexGetState(vertex) != VS_LIVE ||
+			vacuum->degrees.counts[id] > 0)
+			continue;
+		memset(&found[n], 0, sizeof(VsCandidate));
+		found[n].id = id;
+		found[n++].version = vertex->version;
+	}
+	UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+/*
+ * Give live vertices that no list names any more a link from a neighbour.
+ */
+static void
+attach_unnamed(VacuumState *vacuum)
+{
+	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nblocks; block++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
+		VsCandidate *vertices = palloc(vacuum->index.slots_per_page * sizeof(VsCandidate));
+		int			n = unnamed_vertices(vacuum, block, vertices);
+
+		for (int i = 0; i < n; i++)
+		{
+			vs_vacuum_delay_point();
+			vs_graph_attach(&vacuum->graph.graph, vertices[i], &vacuum->degrees, NULL);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(vacuum->scratch);
+		vs_pagegraph_reset(&vacuum->graph);
+	}
+}
+
 static void
 repair(VacuumState *vacuum)
 {
 	int		   *levels = palloc(vacuum->index.slots_per_page * sizeof(int));
 
+	vacuum->degrees.size = vacuum->nblocks << vacuum->index.slot_bits;
+	vacuum->degrees.counts = MemoryContextAllocExtended(vacuum->context,
+														vacuum->degrees.size,
+														MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nblocks; block++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
@@ -504,9 +603,33 @@ repair(VacuumState *vacuum)
 				vs_vacuum_delay_point();
 				vs_graph_repair(&vacuum->graph.graph, vertices[i], level, &vacuum->dead);
 			}
+		count_indegrees(vacuum, block);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(vacuum->scratch);
 		vs_pagegraph_reset(&vacuum->graph);
+	}
+	attach_unnamed(vacuum);
+}
+
+/*
+ * The mark pass saw no live vertex: look whether inserts have brought one
+ * since.
+ */
+static void
+find_best(VacuumState *vacuum)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(vacuum->rel);
+
+	for (BlockNumber block = VS_META_BLOCK + 1; block < nblocks; block++)
+	{
+		Buffer		buffer = next_page(vacuum, block);
+		Page		page = BufferGetPage(buffer);
+
+		if (vs_page_kind(page) == VS_PAGE_HEAD)
+			for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+				note_best(vacuum, VsMakeId(&vacuum->index, block, offset),
+						  vs_page_vertex(page, offset));
+		UnlockReleaseBuffer(buffer);
 	}
 }
 
@@ -522,6 +645,8 @@ repair_entry(VacuumState *vacuum)
 	if (meta.entry == VS_INVALID_ID || !vs_idset_has(&vacuum->dead, meta.entry))
 		return;
 	if (vacuum->best_level < 0)
+		find_best(vacuum);
+	if (vacuum->best_level < 0)
 		vs_meta_replace_entry(vacuum->rel, meta.entry, VS_INVALID_ID, 0, 0);
 	else
 		vs_meta_replace_entry(vacuum->rel, meta.entry, vacuum->best.id,
@@ -533,7 +658,7 @@ repair_entry(VacuumState *vacuum)
 /*
  * Free the slot of a tombstone (or of an insert that came to nothing), then
  * what it had on AUX pages.  A crash in between leaves AUX tuples without an
- * owner; tails among them are found by the next vacuum.
+ * owner, which the next vacuum finds.
  */
 static void
 free_vertex(VacuumState *vacuum, VsId id)
@@ -604,9 +729,10 @@ free_tombstones(VacuumState *vacuum)
 }
 
 /*
- * Reclaim what inserts left that were cut off between reserving a slot and
- * writing the vertex.  Those under way hold a lock; once we have had it, each
- * insert seen by the mark pass has ended one way or the other.
+ * Reclaim what an insert left that was cut off between reserving a slot and
+ * writing the vertex, or a vacuum between freeing a slot and its AUX tuples.
+ * Inserts under way hold a lock; once we have had it, each one seen by the mark
+ * pass has ended one way or the other.
  */
 static void
 free_orphans(VacuumState *vacuum)
@@ -625,7 +751,7 @@ free_orphans(VacuumState *vacuum)
 		if (ItemPointerIsValid(&orphan->where))
 		{
 			if (state == VS_FREE || state == VS_RESERVED)
-				remove_aux(vacuum, &orphan->where, VS_AUX_TAIL, orphan->owner,
+				remove_aux(vacuum, &orphan->where, orphan->kind, orphan->owner,
 						   orphan->version);
 		}
 		else if (state == VS_RESERVED)
