@@ -83,6 +83,20 @@ am_buildphasename(int64 phase)
 	}
 }
 
+/*
+ * pg_index_column_has_property(): the server cannot know whether a column can
+ * be ordered by distance; all of ours can.
+ */
+static bool
+am_property(Oid index, int column, IndexAMProperty property, const char *name,
+			bool *answer, bool *isnull)
+{
+	if (property != AMPROP_DISTANCE_ORDERABLE || column == 0)
+		return false;
+	*answer = true;
+	return true;
+}
+
 PG_FUNCTION_INFO_V1(vecstore_handler);
 Datum
 vecstore_handler(PG_FUNCTION_ARGS)
@@ -116,6 +130,7 @@ vecstore_handler(PG_FUNCTION_ARGS)
 	am->amvacuumcleanup = vs_vacuumcleanup;
 	am->amcostestimate = vs_costestimate;
 	am->amoptions = am_options;
+	am->amproperty = am_property;
 	am->ambuildphasename = am_buildphasename;
 	am->amvalidate = vs_validate;
 	am->ambeginscan = vs_beginscan;
