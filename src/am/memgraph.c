@@ -13,8 +13,13 @@
 /* Cache lines of a vector to ask for before it is read. */
 #define PREFETCH_LINES	4
 
-/* Memory is taken in blocks: an allocation of its own would be rounded up. */
-#define BLOCK_BYTES		((Size) 1024 * 1024)
+/*
+ * Memory is taken in blocks: an allocation of its own would be rounded up.
+ * Blocks grow with the graph, so that a small maintenance_work_mem is not
+ * spent on the first one.
+ */
+#define MIN_BLOCK_BYTES	((Size) 32 * 1024)
+#define MAX_BLOCK_BYTES	((Size) 1024 * 1024)
 
 /* Rounds of connecting what no path leads to. */
 #define CONNECT_ROUNDS	8
@@ -95,7 +100,9 @@ take_memory(VsMemGraph *graph, Size bytes)
 	bytes = MAXALIGN(bytes);
 	if (bytes > graph->room_left)
 	{
-		graph->room_left = Max(BLOCK_BYTES, bytes);
+		Size		block = Min(Max(graph->bytes / 8, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES);
+
+		graph->room_left = Max(block, bytes);
 		graph->room = MemoryContextAllocHuge(graph->context, graph->room_left);
 		graph->bytes += graph->room_left;
 	}

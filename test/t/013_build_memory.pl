@@ -34,10 +34,13 @@ sub messages
 my $before = qr/NOTICE:  the graph of 3000 rows needs about \d+ MB of maintenance_work_mem\n/;
 my $amid = qr/NOTICE:  the graph no longer fits into maintenance_work_mem after \d+ rows\n.*HINT:  Increase maintenance_work_mem/s;
 
-# CREATE INDEX counts the rows, so the next one knows how many there are.
 my $said = messages('1MB');
 like($said, $amid, 'not enough: a notice when it runs out');
+my ($rows) = $said =~ /after (\d+) rows/;
+cmp_ok($rows, '>', 500, 'most of the memory was used before');
+cmp_ok($rows, '<', 2000, 'and no more than that');
 unlike($said, $before, 'without statistics nothing is foretold');
+$node->safe_psql('postgres', 'ANALYZE items');
 $said = messages('1MB');
 like($said, $before, 'with statistics it is foretold');
 like($said, $amid, 'and comes true');
