@@ -76,7 +76,7 @@ sql()
 {
 	env -u PGSERVICE -u PGOPTIONS -u PGDATABASE -u PGUSER -u PGPORT -u PGHOSTADDR \
 		PGHOST="$(cat "$state/place")" \
-		"$(cat "$state/bindir")/psql" -X -q -U postgres -d demo -v ON_ERROR_STOP=1 "$@"
+		"$(cat "$state/bindir")/psql" -X -q -P pager=off -U postgres -d demo -v ON_ERROR_STOP=1 "$@"
 }
 
 # Stop the server of the last run, if there is one, and delete its files.
