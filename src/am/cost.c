@@ -117,6 +117,7 @@ vs_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	CostModel	model;
 	double		tuples = Max(info->tuples, 1);
 	double		rows;
+	double		cached;
 	VsMeta		meta;
 	Relation	rel;
 
@@ -144,6 +145,13 @@ vs_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	model.m = meta.m;
 	model.ef = vs_ef_search;
 	get_tablespace_page_costs(info->reltablespace, &model.random_page, &model.seq_page);
+
+	/*
+	 * Searches keep coming back to the same pages: what fits the cache will
+	 * be there, and a page there costs no more for being random.
+	 */
+	cached = Min(1, (double) effective_cache_size / model.pages);
+	model.random_page = cached * model.seq_page + (1 - cached) * model.random_page;
 
 	rows = rows_needed(root, path, tuples);
 	*startup = rows_cost(&model, Min(model.ef, tuples));

@@ -440,11 +440,12 @@ price_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 /*
  * Add one link from a vertex to a new one; the rank between them is known.
  * Returns whether the vertex has the link now.  It may refuse it if its list is
- * full of better ones, unless forced.
+ * full of better ones, unless room for what has to go is given in forced: that
+ * id is VS_INVALID_ID afterwards if none had to.
  */
 static bool
 link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
-		 bool force)
+		 VsCandidate *forced)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
@@ -457,6 +458,8 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 		int			nold = graph->neighbours(graph, vertex->id, level, old);
 		int			n = nold;
 
+		if (forced)
+			forced->id = VS_INVALID_ID;
 		linked = contains(old, nold, added.id);
 		if (linked)
 			break;
@@ -476,8 +479,9 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 			n = vs_choose_neighbours(graph, cands, n, max, chosen);
 			if (!contains(chosen, n, added.id))
 			{
-				if (!force)
+				if (!forced)
 					break;
+				*forced = chosen[n - 1];
 				chosen[n - 1] = added;
 			}
 		}
@@ -490,6 +494,35 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 	pfree(chosen);
 	graph->forget(graph);
 	return linked;
+}
+
+/*
+ * A vertex took the place of another one in a list: let it lead on to that one,
+ * so that what was reached stays reached.
+ */
+static void
+lead_on(VsGraph *graph, VsCandidate vertex, VsCandidate to)
+{
+	int			max = VsDegree(&graph->index, 0);
+	VsCandidate *old = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
+	const float *vector = graph->vector(graph, vertex.id);
+	bool		done = vector == NULL || graph->price(graph, vector, &to, 1) == 0;
+
+	for (int tries = 0; tries < MAX_TRIES && !done; tries++)
+	{
+		int			n = graph->neighbours(graph, vertex.id, 0, old);
+		int			at = Min(n, max - 1);
+
+		if (contains(old, n, to.id))
+			break;
+		memcpy(list, old, n * sizeof(VsCandidate));
+		list[at] = to;
+		list[at].cover = VS_COVER_UNKNOWN;
+		done = graph->replace(graph, &vertex, 0, old, n, list, at + 1);
+	}
+	pfree(old);
+	pfree(list);
 }
 
 void
@@ -506,14 +539,17 @@ vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 			VsCandidate added = {.id = id,.version = version,.rank = links[l].cands[i].rank};
 
 			CHECK_FOR_INTERRUPTS();
-			linked |= link_one(graph, &links[l].cands[i], l, added, false);
+			linked |= link_one(graph, &links[l].cands[i], l, added, NULL);
 		}
 	}
 	if (!linked && links[0].n > 0)
 	{
 		VsCandidate added = {.id = id,.version = version,.rank = links[0].cands[0].rank};
+		VsCandidate gone;
 
-		link_one(graph, &links[0].cands[0], 0, added, true);
+		if (link_one(graph, &links[0].cands[0], 0, added, &gone) &&
+			gone.id != VS_INVALID_ID)
+			lead_on(graph, added, gone);
 	}
 }
 
@@ -533,58 +569,111 @@ most_named(const VsCandidate *list, int n, const VsInDegrees *degrees)
 	return most;
 }
 
+/* A place for one more link: in a vertex's list. */
+typedef struct Place
+{
+	VsCandidate vertex;
+	int			named;			/* lists that name who would go; 256: nobody */
+} Place;
+
+/*
+ * Look for a better place in the lists of n vertices.
+ */
+static void
+find_place(VsGraph *graph, VsId self, const VsCandidate *cands, int n,
+		   const VsInDegrees *degrees, const VsIdSet *from, VsCandidate *list,
+		   Place *best)
+{
+	int			max = VsDegree(&graph->index, 0);
+
+	for (int i = 0; i < n && best->named < 256; i++)
+	{
+		int			nlist;
+		int			victim;
+
+		if (cands[i].id == self || (from && !vs_idset_has(from, cands[i].id)))
+			continue;
+		nlist = graph->neighbours(graph, cands[i].id, 0, list);
+		if (nlist == 0)
+			continue;			/* gone */
+		if (nlist < max)
+		{
+			best->vertex = cands[i];
+			best->named = 256;
+			continue;
+		}
+		victim = most_named(list, nlist, degrees);
+		if (victim >= 0 && degrees->counts[list[victim].id] > best->named)
+		{
+			best->vertex = cands[i];
+			best->named = degrees->counts[list[victim].id];
+		}
+	}
+}
+
+/*
+ * Put a link to the vertex in the place.
+ */
+static bool
+take_place(VsGraph *graph, VsCandidate vertex, VsCandidate place, VsInDegrees *degrees)
+{
+	int			max = VsDegree(&graph->index, 0);
+	VsCandidate *old = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
+	bool		taken = false;
+
+	for (int tries = 0; tries < MAX_TRIES && !taken; tries++)
+	{
+		int			n = graph->neighbours(graph, place.id, 0, old);
+		int			at = n < max ? n : most_named(old, n, degrees);
+
+		if (n == 0 || at < 0 || contains(old, n, vertex.id))
+			break;
+		memcpy(list, old, n * sizeof(VsCandidate));
+		list[at] = vertex;
+		list[at].rank = place.rank;
+		list[at].cover = VS_COVER_UNKNOWN;
+		taken = graph->replace(graph, &place, 0, old, n, list, Max(n, at + 1));
+		if (taken && at < n && degrees->counts[old[at].id] < 255)
+			degrees->counts[old[at].id]--;
+	}
+	if (taken)
+		vs_indegree_add(degrees, vertex.id);
+	pfree(old);
+	pfree(list);
+	return taken;
+}
+
 bool
 vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 				const VsIdSet *from)
 {
 	int			max = VsDegree(&graph->index, 0);
 	VsCandidate *own = palloc(max * sizeof(VsCandidate));
-	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
-	VsCandidate *old = palloc(max * sizeof(VsCandidate));
+	VsCandidate *ring = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc(max * sizeof(VsCandidate));
 	const float *vector = graph->vector(graph, vertex.id);
-	int			n = vector == NULL ? 0 : graph->neighbours(graph, vertex.id, 0, own);
-	VsCandidate best = {.id = VS_INVALID_ID};
-	int			best_named = 1;
+	int			n = graph->neighbours(graph, vertex.id, 0, own);
+	Place		best = {.vertex.id = VS_INVALID_ID,.named = 1};
 	bool		attached = false;
 
-	if (n > 0)
-		n = graph->price(graph, vector, own, n);
-	for (int i = 0; i < n; i++)
-	{
-		int			nlist;
-		int			victim;
+	find_place(graph, vertex.id, own, n, degrees, from, list, &best);
 
-		if (own[i].dead || (from && !vs_idset_has(from, own[i].id)))
-			continue;
-		nlist = graph->neighbours(graph, own[i].id, 0, list);
-		victim = nlist < max ? -1 : most_named(list, nlist, degrees);
-		if (nlist < max || (victim >= 0 && degrees->counts[list[victim].id] > best_named))
-		{
-			best = own[i];
-			best_named = nlist < max ? 256 : degrees->counts[list[victim].id];
-		}
+	/* Where all distances are alike, one has to look behind the hubs. */
+	for (int i = 0; i < n && best.named == 1; i++)
+	{
+		int			nring = graph->neighbours(graph, own[i].id, 0, ring);
+
+		find_place(graph, vertex.id, ring, nring, degrees, from, list, &best);
 	}
 
-	for (int tries = 0; best.id != VS_INVALID_ID && tries < MAX_TRIES && !attached; tries++)
-	{
-		int			nold = graph->neighbours(graph, best.id, 0, old);
-		int			place = nold < max ? nold : most_named(old, nold, degrees);
-
-		if (place < 0)
-			break;
-		memcpy(list, old, nold * sizeof(VsCandidate));
-		list[place] = vertex;
-		list[place].rank = best.rank;
-		list[place].cover = VS_COVER_UNKNOWN;
-		attached = graph->replace(graph, &best, 0, old, nold, list, Max(nold, place + 1));
-		if (attached && place < nold && degrees->counts[old[place].id] < 255)
-			degrees->counts[old[place].id]--;
-	}
-	if (attached)
-		vs_indegree_add(degrees, vertex.id);
+	/* The rank between the two, and the version that is to be changed. */
+	if (vector && best.vertex.id != VS_INVALID_ID &&
+		graph->price(graph, vector, &best.vertex, 1) == 1)
+		attached = take_place(graph, vertex, best.vertex, degrees);
 	pfree(own);
+	pfree(ring);
 	pfree(list);
-	pfree(old);
 	graph->forget(graph);
 	return attached;
 }

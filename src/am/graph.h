@@ -170,7 +170,8 @@ extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level
 /*
  * Add the links from the chosen neighbours back to the new vertex, shrinking
  * lists that are full.  If none of level 0 has a place for it, the nearest
- * gives up its last choice, so that some path leads to every vertex.
+ * gives up its last choice for it, and the new vertex leads on to that one: so
+ * some path leads to every vertex.
  */
 extern void vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 							   const VsLinks *links);
@@ -190,9 +191,9 @@ vs_indegree_add(VsInDegrees *degrees, VsId id)
 }
 
 /*
- * Give a vertex to which no path leads a link from one of its own neighbours
- * (of those in from, if given), in the place of the link to the vertex that
- * most other lists name.  On hub-like data, where a few vertices are near to
+ * Give a vertex to which no path leads a link from one of its own neighbours,
+ * or of theirs (of those in from, if given), in the place of the link to the
+ * vertex that most other lists name.  On hub-like data, where a few vertices are near to
  * all others, such vertices fill the lists and crowd others out of every one.
  * False if no neighbour had a place.
  */

@@ -35,6 +35,11 @@ vs_index_open_checked(Oid oid)
 	Relation	rel;
 	Oid			table;
 
+	if (get_rel_relkind(oid) == RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is the index of a partitioned table", get_rel_name(oid)),
+				 errhint("Give the name of the index of one partition.")));
 	if (get_rel_relkind(oid) != RELKIND_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
