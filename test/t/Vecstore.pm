@@ -84,12 +84,9 @@ sub check_index
 	my ($node, $table, $dims, $label, $seed) = @_;
 	$seed //= 1;
 
-	is( $node->safe_psql(
-			'postgres',
-			"SELECT unreachable <= greatest(1, vertices * 0.001) FROM vecstore_check('${table}_idx')"
-		),
-		't',
-		"$label: structure sound, vertices reachable");
+	my ($status, $stdout, $stderr) = $node->psql('postgres',
+		"SELECT unreachable <= greatest(1, vertices * 0.001) FROM vecstore_check('${table}_idx')");
+	is($stdout, 't', "$label: structure sound, vertices reachable") or diag($stderr);
 
 	my $vector = "'" . query_vector($seed, $dims) . "'";
 	my $plan = $node->safe_psql('postgres',
