@@ -20,6 +20,12 @@
 #define REPAIR_CANDIDATES	128
 #define REPAIR_DEAD			256
 
+VsMetric
+vs_graph_metric(const VsIndex *index)
+{
+	return index->metric == VS_METRIC_IP ? VS_METRIC_L2 : index->metric;
+}
+
 /* ---- heap ---- */
 
 /* Whether a comes out before b. */

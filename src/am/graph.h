@@ -16,6 +16,16 @@
 #include "am/page.h"
 
 /*
+ * The metric that links vertices to each other.  It is the index's own but for
+ * the dot product, where a few long vectors are "near" to all others and would
+ * be everybody's only neighbours: there vertices are linked by L2, and queries
+ * walk that graph by dot product.  That is the graph of the reduction of
+ * maximum inner product to nearest neighbours (B. Neyshabur, N. Srebro,
+ * arXiv:1410.5518) with the bound on the norm let go to infinity.
+ */
+extern VsMetric vs_graph_metric(const VsIndex *index);
+
+/*
  * What the choice of neighbours found out about a link: whether a nearer
  * neighbour of the same vertex covers it (vs_choose_neighbours()).
  */
@@ -43,7 +53,7 @@ typedef struct VsGraph VsGraph;
 struct VsGraph
 {
 	VsIndex		index;
-	VsKernel	kernel;
+	VsKernel	kernel;			/* of a query's metric, or of vs_graph_metric() */
 
 	/*
 	 * Copy the neighbours of a vertex at a level to out (room for

@@ -491,7 +491,8 @@ vs_inserter_create(Relation rel, MemoryContext parent)
 
 	inserter->rel = rel;
 	inserter->index = vs_index_open(rel);
-	vs_pagegraph_init(&inserter->graph, rel, &inserter->index, parent);
+	vs_pagegraph_init(&inserter->graph, rel, &inserter->index,
+					  vs_graph_metric(&inserter->index), parent);
 	vs_search_init(&inserter->search, &inserter->graph.graph, parent);
 	inserter->scratch = AllocSetContextCreate(parent, "vecstore insert",
 											  ALLOCSET_DEFAULT_SIZES);

@@ -418,7 +418,8 @@ vecstore_check(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	inspect(&in, rel, true);
-	vs_pagegraph_init(&graph, rel, &in.index, CurrentMemoryContext);
+	vs_pagegraph_init(&graph, rel, &in.index, vs_graph_metric(&in.index),
+					  CurrentMemoryContext);
 	check_entry(&in);
 	check_parts(&in, &graph);
 	values[0] = Int64GetDatum(in.vertices);

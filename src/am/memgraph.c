@@ -117,7 +117,7 @@ vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
 {
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
-	graph->graph.kernel = vs_kernel(index->metric);
+	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
 	graph->graph.neighbours = mem_neighbours;
 	graph->graph.price = mem_price;
 	graph->graph.vector = mem_vector;

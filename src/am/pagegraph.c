@@ -390,10 +390,10 @@ page_replace(VsGraph *base, const VsCandidate *vertex, int level,
 
 void
 vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
-				  MemoryContext parent)
+				  VsMetric metric, MemoryContext parent)
 {
 	graph->graph.index = *index;
-	graph->graph.kernel = vs_kernel(index->metric);
+	graph->graph.kernel = vs_kernel(metric);
 	graph->graph.neighbours = page_neighbours;
 	graph->graph.price = page_price;
 	graph->graph.vector = page_vector;

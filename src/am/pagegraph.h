@@ -17,9 +17,13 @@ typedef struct VsPageGraph
 	BlockNumber nblocks;		/* blocks known to exist */
 } VsPageGraph;
 
-/* Set up access to an index; memory comes from parent. */
+/*
+ * Set up access to an index; memory comes from parent.  metric is what
+ * candidates are ranked by: the index's own for a query, vs_graph_metric() for
+ * what links vertices.
+ */
 extern void vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
-							  MemoryContext parent);
+							  VsMetric metric, MemoryContext parent);
 
 /* Forget the vectors read so far. */
 extern void vs_pagegraph_reset(VsPageGraph *graph);

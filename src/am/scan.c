@@ -372,7 +372,8 @@ start(IndexScanDesc scan)
 	state->ntids = state->next_tid = 0;
 	state->last_rank = -get_float4_infinity();
 	vs_idset_init(&state->returned, state->context);
-	vs_pagegraph_init(&state->graph, rel, &state->index, state->context);
+	vs_pagegraph_init(&state->graph, rel, &state->index, state->index.metric,
+					  state->context);
 	vs_search_init(&state->search, &state->graph.graph, state->context);
 	state->search.max_bytes = (Size) work_mem * 1024;
 	state->batch = palloc(vs_ef_search * sizeof(VsCandidate));

@@ -774,7 +774,8 @@ vacuum_init(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *s
 											ALLOCSET_DEFAULT_SIZES);
 	vacuum->scratch = AllocSetContextCreate(vacuum->context, "vecstore vacuum page",
 											ALLOCSET_DEFAULT_SIZES);
-	vs_pagegraph_init(&vacuum->graph, vacuum->rel, &vacuum->index, vacuum->context);
+	vs_pagegraph_init(&vacuum->graph, vacuum->rel, &vacuum->index,
+					  vs_graph_metric(&vacuum->index), vacuum->context);
 	vs_idset_init(&vacuum->dead, vacuum->context);
 	vacuum->best_level = -1;
 	vacuum->roomy_aux = InvalidBlockNumber;
