@@ -554,6 +554,9 @@ vs_build(Relation heap, Relation rel, IndexInfo *info)
 	vs_memgraph_init(&build.graph, &build.index, build.context);
 	vs_search_init(&build.search, &build.graph.graph, build.context);
 
+	if (heap->rd_rel->reltuples > 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+									 (int64) heap->rd_rel->reltuples);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_GRAPH);
 	result->heap_tuples = table_index_build_scan(heap, rel, info, true, true,
 												 build_callback, &build, NULL);
