@@ -58,7 +58,7 @@ normal(void)
 }
 
 static float *
-new_floats(int n)
+new_floats(unsigned int n)
 {
 	float	   *v = calloc(n, sizeof(float));
 
