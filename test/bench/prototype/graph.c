@@ -105,25 +105,25 @@ start_seen(int n)
 static int
 search_level(const Build *b, int v, int start, int level, int ef, Near *out)
 {
-	static __thread Near *todo;
-	static __thread int todo_room;
-	int			todo_n = 0;
+	static __thread Near *waiting;
+	static __thread int waiting_room;
+	int			waiting_n = 0;
 	int			n = 0;
 	int			width = level == 0 ? b->g->degree : b->g->m;
 	Near		first = {distance(b, v, start), start};
 
-	if (todo_room < b->g->n + 1)
+	if (waiting_room < b->g->n + 1)
 	{
-		todo_room = b->g->n + 1;
-		todo = realloc(todo, sizeof(Near) * todo_room);
+		waiting_room = b->g->n + 1;
+		waiting = realloc(waiting, sizeof(Near) * waiting_room);
 	}
 	start_seen(b->g->n);
 	seen[start] = seen_now;
-	heap_push(todo, &todo_n, first, -1);
+	heap_push(waiting, &waiting_n, first, -1);
 	heap_push(out, &n, first, 1);
-	while (todo_n > 0)
+	while (waiting_n > 0)
 	{
-		Near		c = heap_pop(todo, &todo_n, -1);
+		Near		c = heap_pop(waiting, &waiting_n, -1);
 		int32_t		ids[256];
 
 		if (n == ef && c.d > out[0].d)
@@ -142,7 +142,7 @@ search_level(const Build *b, int v, int start, int level, int ef, Near *out)
 			x.d = distance(b, v, x.id);
 			if (n < ef || x.d < out[0].d)
 			{
-				heap_push(todo, &todo_n, x, -1);
+				heap_push(waiting, &waiting_n, x, -1);
 				if (n == ef)
 					heap_pop(out, &n, 1);
 				heap_push(out, &n, x, 1);
