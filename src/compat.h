@@ -72,15 +72,26 @@ vs_extend(Relation rel, ForkNumber fork)
 #if PG_VERSION_NUM >= 160000
 	return ExtendBufferedRel(BMR_REL(rel), fork, NULL, EB_LOCK_FIRST);
 #else
-	bool		lock = !RELATION_IS_LOCAL(rel);
 	Buffer		buffer;
 
-	if (lock)
-		LockRelationForExtension(rel, ExclusiveLock);
+	/* A local relation is locked, too: the workers of a build extend it. */
+	LockRelationForExtension(rel, ExclusiveLock);
 	buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-	if (lock)
-		UnlockRelationForExtension(rel, ExclusiveLock);
+	UnlockRelationForExtension(rel, ExclusiveLock);
 	return buffer;
+#endif
+}
+
+/*
+ * Pin a block of the main fork if it still is in this buffer.
+ */
+static inline bool
+vs_read_recent_buffer(Relation rel, BlockNumber block, Buffer recent)
+{
+#if PG_VERSION_NUM >= 160000
+	return ReadRecentBuffer(rel->rd_locator, MAIN_FORKNUM, block, recent);
+#else
+	return ReadRecentBuffer(rel->rd_node, MAIN_FORKNUM, block, recent);
 #endif
 }
 
@@ -116,6 +127,13 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_vacuum_delay_point() vacuum_delay_point(false)
 #else
 #define vs_vacuum_delay_point() vacuum_delay_point()
+#endif
+
+/* Parallel builds are announced from 17 on; we count the workers ourselves. */
+#if PG_VERSION_NUM >= 170000
+#define vs_can_build_parallel(am)	((am)->amcanbuildparallel = true)
+#else
+#define vs_can_build_parallel(am)	((void) 0)
 #endif
 
 /* Start to fetch memory that will be read soon. */

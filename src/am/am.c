@@ -74,10 +74,14 @@ am_buildphasename(int64 phase)
 			return "initializing";
 		case VS_PHASE_GRAPH:
 			return "building graph in memory";
-		case VS_PHASE_INSERT:
-			return "inserting rows on pages";
+		case VS_PHASE_LAYOUT:
+			return "laying out pages";
 		case VS_PHASE_WRITE:
 			return "writing pages";
+		case VS_PHASE_INSERT:
+			return "inserting rows on pages";
+		case VS_PHASE_LOG:
+			return "logging pages";
 		default:
 			return NULL;
 	}
@@ -118,6 +122,7 @@ vecstore_handler(PG_FUNCTION_ARGS)
 	am->amclusterable = false;
 	am->ampredlocks = false;
 	am->amcanparallel = false;
+	vs_can_build_parallel(am);
 	am->amcaninclude = false;
 	am->amusemaintenanceworkmem = false;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;

@@ -38,8 +38,10 @@ extern bool vs_strict_order;
 
 /* Phases of a build, for pg_stat_progress_create_index. */
 #define VS_PHASE_GRAPH		2
-#define VS_PHASE_INSERT		3
+#define VS_PHASE_LAYOUT		3
 #define VS_PHASE_WRITE		4
+#define VS_PHASE_INSERT		5
+#define VS_PHASE_LOG		6
 
 /* Called by _PG_init. */
 extern void vs_am_init(void);

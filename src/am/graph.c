@@ -408,6 +408,7 @@ vs_graph_find_links(VsSearch *search, const float *vector, int level,
 			links[l].n = vs_choose_neighbours(graph, cands, n,
 											  VsDegree(&graph->index, l),
 											  links[l].cands);
+		graph->forget(graph);
 	}
 	pfree(cands);
 	return !found;
@@ -529,6 +530,7 @@ lead_on(VsGraph *graph, VsCandidate vertex, VsCandidate to)
 	}
 	pfree(old);
 	pfree(list);
+	graph->forget(graph);
 }
 
 void

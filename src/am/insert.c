@@ -27,49 +27,80 @@
 /* ---- rows aside ---- */
 
 /*
- * Add a heap TID to the list of NULL or unranked rows.
+ * Add heap TIDs to the newest tuple of a list aside, as many as it has room
+ * for; returns how many.
  */
-static void
-insert_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tid)
+static int
+append_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tids, int64 n)
 {
-	Size		size = VsAuxTidSize(VS_ROWS_TIDS);
-	VsMeta		meta = vs_meta_read(rel);
-	ItemPointerData where = meta.rows[kind];
-	OffsetNumber offset;
+	ItemPointerData where = vs_meta_read(rel).rows[kind];
+	int			added = 0;
 	VsAux	   *aux;
 	VsEdit		edit;
 	Page		page;
 	Buffer		buffer = vs_aux_lock(rel, &where, VS_AUX_ROWS, VS_INVALID_ID, 0,
 									 BUFFER_LOCK_EXCLUSIVE, &aux);
 
-	if (BufferIsValid(buffer) && aux->part == kind && aux->count < VS_ROWS_TIDS)
+	if (!BufferIsValid(buffer))
+		return 0;
+	if (aux->part == kind)
+		added = Min(n, VS_ROWS_TIDS - aux->count);
+	if (added > 0)
 	{
 		edit = vs_edit_begin(rel);
 		page = vs_edit_page(&edit, buffer);
 		aux = vs_page_aux(page, ItemPointerGetOffsetNumber(&where), NULL);
-		VsAuxTids(aux)[aux->count++] = *tid;
+		memcpy(&VsAuxTids(aux)[aux->count], tids, added * sizeof(ItemPointerData));
+		aux->count += added;
 		vs_edit_commit(&edit);
-		UnlockReleaseBuffer(buffer);
-		return;
 	}
-	if (BufferIsValid(buffer))
-		UnlockReleaseBuffer(buffer);
+	UnlockReleaseBuffer(buffer);
+	return added;
+}
 
-	aux = palloc0(size);
+/*
+ * Begin a new tuple of a list aside, with at most VS_ROWS_TIDS heap TIDs.
+ */
+static void
+begin_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tids, int n)
+{
+	Size		size = VsAuxTidSize(VS_ROWS_TIDS);
+	VsAux	   *aux = palloc0(size);
+	Buffer		buffer = vs_space_aux(rel, size, InvalidBlockNumber);
+	VsEdit		edit = vs_edit_begin(rel);
+	ItemPointerData where;
+	OffsetNumber offset;
+
 	aux->format = VS_FORMAT_VERSION;
 	aux->kind = VS_AUX_ROWS;
 	aux->owner = VS_INVALID_ID;
 	aux->part = kind;
-	aux->count = 1;
+	aux->count = n;
 	ItemPointerSetInvalid(&aux->next);
-	VsAuxTids(aux)[0] = *tid;
-	buffer = vs_space_aux(rel, size, InvalidBlockNumber);
-	edit = vs_edit_begin(rel);
+	memcpy(VsAuxTids(aux), tids, n * sizeof(ItemPointerData));
 	offset = vs_aux_add(vs_edit_page(&edit, buffer), aux, size);
 	vs_edit_commit(&edit);
 	ItemPointerSet(&where, BufferGetBlockNumber(buffer), offset);
 	UnlockReleaseBuffer(buffer);
 	vs_meta_set_rows(rel, kind, &where);
+	pfree(aux);
+}
+
+void
+vs_insert_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tids, int64 n)
+{
+	for (int64 done = 0; done < n;)
+	{
+		int			added = append_aside(rel, kind, tids + done, n - done);
+
+		CHECK_FOR_INTERRUPTS();
+		if (added == 0)
+		{
+			added = Min(n - done, VS_ROWS_TIDS);
+			begin_aside(rel, kind, tids + done, added);
+		}
+		done += added;
+	}
 }
 
 /* ---- one more heap TID for a vertex ---- */
@@ -509,7 +540,7 @@ vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 		vs_index_form_vector(inserter->rel, &inserter->index, value);
 
 	if (vector == NULL)
-		insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
+		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
 	else
 		while (!insert_vector(inserter, vector, tid))
 		{

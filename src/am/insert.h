@@ -24,4 +24,8 @@ extern VsInserter *vs_inserter_create(Relation rel, MemoryContext parent);
 extern void vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 							   const ItemPointerData *tid);
 
+/* Add rows that have no place in the graph to a list aside. */
+extern void vs_insert_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tids,
+							int64 n);
+
 #endif							/* VECSTORE_INSERT_H */

@@ -3,9 +3,17 @@
  *		The graph in memory while an index is built.
  *
  * See memgraph.h; the algorithms are graph.c's.
+ *
+ * Several processes insert at once.  A vertex is complete before any list
+ * names it, and lists change under its spinlock, so whoever comes upon an id
+ * finds the vertex behind it.  Vectors never change and need no lock; one that
+ * lies on a page is read under a pin alone, which keeps the page where it is:
+ * nobody but the build knows the relation yet, and no build moves a slot.
  */
 #include "postgres.h"
 #include "compat.h"
+
+#include <math.h>
 
 #include "am/memgraph.h"
 #include "miscadmin.h"
@@ -13,108 +21,428 @@
 /* Cache lines of a vector to ask for before it is read. */
 #define PREFETCH_LINES	4
 
-/*
- * Memory is taken in blocks: an allocation of its own would be rounded up.
- * Blocks grow with the graph, so that a small maintenance_work_mem is not
- * spent on the first one.
- */
-#define MIN_BLOCK_BYTES	((Size) 32 * 1024)
-#define MAX_BLOCK_BYTES	((Size) 1024 * 1024)
+/* Vectors on pages that are pinned at once, while they are priced or given out. */
+#define MAX_PINS		32
+
+/* Chunks are of about so many bytes: a share of the memory, within bounds. */
+#define CHUNK_SHARE		64
+#define MIN_CHUNK_BYTES	((Size) 16 * 1024)
+#define MAX_CHUNK_BYTES	((Size) 512 * 1024)
 
 /* Rounds of connecting what no path leads to. */
 #define CONNECT_ROUNDS	8
 
+/* ---- where things are ---- */
+
+static Size
+list_bytes(const VsIndex *index, int level)
+{
+	int			max = VsDegree(index, level);
+
+	return offsetof(VsMemList, ids) +
+		MAXALIGN(max * (sizeof(VsId) + sizeof(float) + sizeof(uint8)));
+}
+
+static inline float *
+list_ranks(const VsMemList *list, int max)
+{
+	return (float *) (list->ids + max);
+}
+
+static inline uint8 *
+list_covers(const VsMemList *list, int max)
+{
+	return (uint8 *) (list_ranks(list, max) + max);
+}
+
+static Size
+vertex_record_bytes(const VsIndex *index)
+{
+	return MAXALIGN(offsetof(VsMemVertex, bottom) + list_bytes(index, 0));
+}
+
+static Size
+chunk_bytes(uint64 limit)
+{
+	return Min(Max(limit / CHUNK_SHARE, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
+}
+
+/* log2 of how many items of a size a chunk holds. */
+static int
+chunk_bits(uint64 limit, Size item)
+{
+	int			bits = 0;
+
+	while ((item << (bits + 1)) <= chunk_bytes(limit))
+		bits++;
+	return bits;
+}
+
+static uint32
+chunks_of(const VsIndex *index, uint64 limit)
+{
+	Size		vertices = vertex_record_bytes(index);
+	Size		vectors = vs_memgraph_vector_bytes(index);
+	uint64		least = Min(vertices << chunk_bits(limit, vertices),
+							vectors << chunk_bits(limit, vectors));
+
+	return limit / least + 1;
+}
+
+/* The chunk of a directory in this process, looked up when first used. */
+static inline char *
+chunk(VsMemGraph *graph, char **mine, const VsArenaPtr *directory, uint32 number)
+{
+	if (unlikely(mine[number] == NULL))
+		mine[number] = vs_arena_address(&graph->arena, directory[number]);
+	return mine[number];
+}
+
+VsMemVertex *
+vs_memgraph_vertex(VsMemGraph *graph, VsId id)
+{
+	char	   *base = chunk(graph, graph->vertices, graph->shared->chunks,
+							 id >> graph->vertex_bits);
+
+	return (VsMemVertex *)
+		(base + (id & ((1u << graph->vertex_bits) - 1)) * graph->vertex_bytes);
+}
+
+const float *
+vs_memgraph_vector(VsMemGraph *graph, VsId id)
+{
+	char	   *base;
+
+	if (id >= graph->shared->nvectors)
+		return NULL;
+	base = chunk(graph, (char **) graph->vectors,
+				 graph->shared->chunks + graph->shared->max_chunks,
+				 id >> graph->vector_bits);
+	return (const float *)
+		(base + (id & ((1u << graph->vector_bits) - 1)) *
+		 vs_memgraph_vector_bytes(&graph->graph.index));
+}
+
+/* The list of a vertex at one of its levels. */
+static VsMemList *
+list_of(VsMemGraph *graph, VsMemVertex *vertex, int level)
+{
+	char	   *upper;
+
+	if (level == 0)
+		return &vertex->bottom;
+	upper = vs_arena_address(&graph->arena, vertex->upper);
+	return (VsMemList *) (upper + (level - 1) * MAXALIGN(list_bytes(&graph->graph.index, level)));
+}
+
+const VsMemList *
+vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex, int level)
+{
+	return list_of(graph, vertex, level);
+}
+
+const ItemPointerData *
+vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex)
+{
+	return vertex->tids ? vs_arena_address(&graph->arena, vertex->tids) : &vertex->tid;
+}
+
+/* ---- vectors on pages ---- */
+
+void
+vs_memgraph_extend(VsMemGraph *graph, BlockNumber block)
+{
+	VsMemShared *shared = graph->shared;
+
+	if (block < shared->nblocks)
+		return;
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	while (shared->nblocks <= block)
+	{
+		Buffer		buffer = vs_extend(graph->rel, MAIN_FORKNUM);
+
+		Assert(BufferGetBlockNumber(buffer) == shared->nblocks);
+		UnlockReleaseBuffer(buffer);
+		shared->nblocks++;
+	}
+	LWLockRelease(&shared->lock);
+}
+
+/*
+ * All slots are laid out at once: vertices come in any order.
+ */
+Buffer
+vs_memgraph_head(VsMemGraph *graph, BlockNumber block)
+{
+	const VsIndex *index = &graph->graph.index;
+	Buffer		buffer;
+	Page		page;
+
+	vs_memgraph_extend(graph, block);
+	buffer = ReadBuffer(graph->rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buffer);
+	if (PageIsNew(page))
+	{
+		VsVertex   *empty = palloc0(index->vertex_size);
+
+		empty->format = VS_FORMAT_VERSION;
+		empty->flags = VS_FREE;
+		ItemPointerSetInvalid(&empty->upper);
+		ItemPointerSetInvalid(&empty->overflow);
+		vs_page_init(page, VS_PAGE_HEAD);
+		for (int slot = 1; slot <= index->slots_per_page; slot++)
+			vs_slot_take(page, index, slot, empty);
+		pfree(empty);
+	}
+	MarkBufferDirty(buffer);
+	return buffer;
+}
+
+static BlockNumber
+block_of(const VsIndex *index, VsId id)
+{
+	return 1 + id / index->slots_per_page;
+}
+
+static VsVertex *
+slot_of(const VsIndex *index, Buffer buffer, VsId id)
+{
+	return vs_page_vertex(BufferGetPage(buffer), 1 + id % index->slots_per_page);
+}
+
+/* Put a vector into its slot. */
+static void
+put_on_page(VsMemGraph *graph, VsId id, const float *vector)
+{
+	const VsIndex *index = &graph->graph.index;
+	Buffer		buffer = vs_memgraph_head(graph, block_of(index, id));
+
+	memcpy(VsVertexVector(index, slot_of(index, buffer, id)), vector,
+		   index->dims * sizeof(float));
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Lengthen the list of recent buffers to hold this block. */
+static void
+grow_recent(VsMemGraph *graph, BlockNumber block)
+{
+	BlockNumber size = Max(block + 1, Max(1024, graph->nrecent * 2));
+
+	graph->recent = graph->recent ?
+		repalloc_huge(graph->recent, size * sizeof(Buffer)) :
+		MemoryContextAlloc(graph->context, size * sizeof(Buffer));
+	for (BlockNumber i = graph->nrecent; i < size; i++)
+		graph->recent[i] = InvalidBuffer;
+	graph->nrecent = size;
+}
+
+/*
+ * Pin the page of a vector.  The buffer it was in last time is tried first,
+ * which saves the look into the buffer table.
+ */
+static Buffer
+pin_vector(VsMemGraph *graph, VsId id)
+{
+	BlockNumber block = block_of(&graph->graph.index, id);
+	Buffer		recent;
+
+	if (block >= graph->nrecent)
+		grow_recent(graph, block);
+	recent = graph->recent[block];
+	if (recent != InvalidBuffer && vs_read_recent_buffer(graph->rel, block, recent))
+		return recent;
+	return graph->recent[block] = ReadBuffer(graph->rel, block);
+}
+
+static const float *
+pinned_vector(VsMemGraph *graph, Buffer buffer, VsId id)
+{
+	const VsIndex *index = &graph->graph.index;
+
+	return VsVertexVector(index, slot_of(index, buffer, id));
+}
+
+/* ---- what graph.c asks for ---- */
+
 static int
 mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
-	VsMemVertex *vertex = &((VsMemGraph *) base)->vertices[id];
+	VsMemGraph *graph = (VsMemGraph *) base;
+	VsMemVertex *vertex = vs_memgraph_vertex(graph, id);
+	int			max = VsDegree(&base->index, level);
 	VsMemList  *list;
+	int			n;
 
 	if (level > vertex->level)
 		return 0;
-	list = vertex->lists[level];
-	for (int i = 0; i < list->n; i++)
+	list = list_of(graph, vertex, level);
+	SpinLockAcquire(&vertex->lock);
+	n = list->n;
+	for (int i = 0; i < n; i++)
 	{
-		out[i].id = list->links[i].id;
-		out[i].rank = list->links[i].rank;
+		out[i].id = list->ids[i];
+		out[i].rank = list_ranks(list, max)[i];
 		out[i].version = 0;
 		out[i].dead = false;
-		out[i].cover = list->links[i].cover;
+		out[i].cover = list_covers(list, max)[i];
 	}
-	return list->n;
+	SpinLockRelease(&vertex->lock);
+	return n;
+}
+
+/*
+ * Price at most MAX_PINS vertices.  Vectors are all over memory: let it fetch
+ * them side by side.  Behind the first lines of one the processor sees it
+ * coming.
+ */
+static void
+price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
+{
+	VsKernel	kernel = graph->graph.kernel;
+	int			dims = graph->graph.index.dims;
+	const float *vectors[MAX_PINS];
+	Buffer		pins[MAX_PINS];
+
+	for (int i = 0; i < n; i++)
+	{
+		vectors[i] = vs_memgraph_vector(graph, cands[i].id);
+		pins[i] = InvalidBuffer;
+		if (vectors[i] == NULL)
+		{
+			pins[i] = pin_vector(graph, cands[i].id);
+			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
+		}
+		for (int line = 0; line < PREFETCH_LINES; line++)
+			vs_prefetch((const char *) vectors[i] + 64 * line);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		cands[i].rank = kernel(query, vectors[i], dims);
+		if (BufferIsValid(pins[i]))
+			ReleaseBuffer(pins[i]);
+	}
 }
 
 static int
 mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 {
-	VsMemGraph *graph = (VsMemGraph *) base;
-
-	/*
-	 * Vertices and vectors are all over memory: let it fetch them side by
-	 * side.  Behind the first lines of a vector the processor sees it coming.
-	 */
-	for (int i = 0; i < n; i++)
-		vs_prefetch(&graph->vertices[cands[i].id]);
-	for (int i = 0; i < n; i++)
-		for (int line = 0; line < PREFETCH_LINES; line++)
-			vs_prefetch((const char *) graph->vertices[cands[i].id].vector + 64 * line);
-	for (int i = 0; i < n; i++)
-		cands[i].rank = base->kernel(query, graph->vertices[cands[i].id].vector,
-									 base->index.dims);
+	for (int i = 0; i < n; i += MAX_PINS)
+		price_some((VsMemGraph *) base, query, cands + i, Min(n - i, MAX_PINS));
 	return n;
 }
 
+/*
+ * A vector on a page stays pinned until mem_forget(); beyond a number of pins
+ * it is copied.
+ */
 static const float *
 mem_vector(VsGraph *base, VsId id)
 {
-	return ((VsMemGraph *) base)->vertices[id].vector;
+	VsMemGraph *graph = (VsMemGraph *) base;
+	const float *vector = vs_memgraph_vector(graph, id);
+	float	   *copy;
+	Buffer		buffer;
+
+	if (vector)
+		return vector;
+	buffer = pin_vector(graph, id);
+	vector = pinned_vector(graph, buffer, id);
+	if (graph->nheld < MAX_PINS)
+	{
+		graph->held[graph->nheld++] = buffer;
+		return vector;
+	}
+	copy = palloc(base->index.dims * sizeof(float));
+	memcpy(copy, vector, base->index.dims * sizeof(float));
+	ReleaseBuffer(buffer);
+	return copy;
+}
+
+static void
+mem_forget(VsGraph *base)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+
+	while (graph->nheld > 0)
+		ReleaseBuffer(graph->held[--graph->nheld]);
+}
+
+static bool
+list_is(const VsMemList *list, const VsCandidate *old, int nold)
+{
+	if (list->n != nold)
+		return false;
+	for (int i = 0; i < nold; i++)
+		if (list->ids[i] != old[i].id)
+			return false;
+	return true;
 }
 
 static bool
 mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 			const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
 {
-	VsMemList  *list = ((VsMemGraph *) base)->vertices[vertex->id].lists[level];
+	VsMemGraph *graph = (VsMemGraph *) base;
+	VsMemVertex *there = vs_memgraph_vertex(graph, vertex->id);
+	VsMemList  *list = list_of(graph, there, level);
+	int			max = VsDegree(&base->index, level);
+	bool		same;
 
-	for (int i = 0; i < nnew; i++)
+	SpinLockAcquire(&there->lock);
+	same = list_is(list, old, nold);
+	if (same)
 	{
-		list->links[i].id = new[i].id;
-		list->links[i].rank = new[i].rank;
-		list->links[i].cover = new[i].cover;
+		for (int i = 0; i < nnew; i++)
+		{
+			list->ids[i] = new[i].id;
+			list_ranks(list, max)[i] = new[i].rank;
+			list_covers(list, max)[i] = new[i].cover;
+		}
+		list->n = nnew;
 	}
-	list->n = nnew;
-	return true;
+	SpinLockRelease(&there->lock);
+	return same;
 }
 
-static void
-mem_forget(VsGraph *base)
+/* ---- setting up ---- */
+
+Size
+vs_memgraph_vector_bytes(const VsIndex *index)
 {
+	return MAXALIGN(index->dims * sizeof(float));
 }
 
-/* Memory for the life of the graph. */
-static void *
-take_memory(VsMemGraph *graph, Size bytes)
+Size
+vs_memgraph_link_bytes(const VsIndex *index)
 {
-	void	   *memory;
+	/* Upper levels add 1/(m-1) of a list on average. */
+	return vertex_record_bytes(index) + list_bytes(index, 1) / (index->m - 1);
+}
 
-	bytes = MAXALIGN(bytes);
-	if (bytes > graph->room_left)
-	{
-		Size		block = Min(Max(graph->bytes / 8, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES);
-
-		graph->room_left = Max(block, bytes);
-		graph->room = MemoryContextAllocHuge(graph->context, graph->room_left);
-		graph->bytes += graph->room_left;
-	}
-	memory = graph->room;
-	graph->room += bytes;
-	graph->room_left -= bytes;
-	return memory;
+Size
+vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit)
+{
+	return offsetof(VsMemShared, chunks) + 2 * chunks_of(index, limit) * sizeof(VsArenaPtr);
 }
 
 void
-vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
+vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64 nvectors)
 {
+	memset(shared, 0, vs_memgraph_shared_bytes(index, limit));
+	LWLockInitialize(&shared->lock, LWTRANCHE_PARALLEL_QUERY_DSA);
+	SpinLockInit(&shared->entry_lock);
+	shared->nvectors = nvectors;
+	shared->entry = VS_INVALID_ID;
+	shared->max_chunks = chunks_of(index, limit);
+}
+
+void
+vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
+				 const VsIndex *index, Relation rel, MemoryContext context)
+{
+	uint64		limit = shared->arena.limit;
+
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
@@ -123,112 +451,228 @@ vs_memgraph_init(VsMemGraph *graph, const VsIndex *index, MemoryContext context)
 	graph->graph.vector = mem_vector;
 	graph->graph.replace = mem_replace;
 	graph->graph.forget = mem_forget;
+	graph->shared = shared;
+	graph->arena = *arena;
+	graph->rel = rel;
 	graph->context = context;
-	graph->size = 1024;
-	graph->vertices = MemoryContextAlloc(context, graph->size * sizeof(VsMemVertex));
-	graph->entry = VS_INVALID_ID;
-	graph->bytes = graph->size * sizeof(VsMemVertex);
+	graph->vertex_bytes = vertex_record_bytes(index);
+	graph->vertex_bits = chunk_bits(limit, graph->vertex_bytes);
+	graph->vector_bits = chunk_bits(limit, vs_memgraph_vector_bytes(index));
+	graph->vertices = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(char *),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(float *),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
 }
 
-static Size
-list_bytes(const VsIndex *index, int level)
-{
-	return MAXALIGN(offsetof(VsMemList, links) + VsDegree(index, level) * sizeof(VsMemLink));
-}
+/* ---- inserting ---- */
 
-static Size
-vector_bytes(const VsIndex *index)
+/*
+ * Memory for the life of the graph, in small pieces; 0 if there is no more.
+ */
+static VsArenaPtr
+take_memory(VsMemGraph *graph, Size bytes)
 {
-	return MAXALIGN(index->dims * sizeof(float));
-}
+	VsArenaPtr	ptr;
 
-Size
-vs_memgraph_vertex_bytes(const VsIndex *index)
-{
-	/* Upper levels add 1/m of a list on average. */
-	return sizeof(VsMemVertex) + vector_bytes(index) + list_bytes(index, 0) +
-		list_bytes(index, 1) / index->m + sizeof(VsMemList *) +
-		MAXALIGN(sizeof(ItemPointerData));
-}
-
-/* Give a vertex one more heap TID. */
-static void
-add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
-{
-	if (vertex->ntids == vertex->tids_size)
+	bytes = MAXALIGN(bytes);
+	if (bytes > graph->room_left)
 	{
-		int			size = Max(1, vertex->tids_size * 2);
-		ItemPointerData *tids = take_memory(graph, size * sizeof(ItemPointerData));
+		Size		block = Max(bytes, chunk_bytes(graph->shared->arena.limit) / 8);
 
-		if (vertex->ntids > 0)
-			memcpy(tids, vertex->tids, vertex->ntids * sizeof(ItemPointerData));
-		vertex->tids = tids;
-		vertex->tids_size = size;
+		ptr = vs_arena_take(&graph->arena, block);
+		if (ptr == 0)
+			return 0;
+		graph->room_ptr = ptr;
+		graph->room_left = block;
 	}
-	vertex->tids[vertex->ntids++] = *tid;
+	ptr = graph->room_ptr;
+	graph->room_ptr += bytes;
+	graph->room_left -= bytes;
+	return ptr;
 }
 
 /*
- * A vertex without links, in one allocation: list pointers, TID, vector and
- * lists.
+ * Give a vertex one more heap TID; false if memory has run out.  Taking and
+ * mapping memory can take long, so neither is done under the spinlock.
  */
-static VsMemVertex *
-new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerData *tid)
+static bool
+add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
 {
-	const VsIndex *index = &graph->graph.index;
-	Size		pointers = MAXALIGN((level + 1) * sizeof(VsMemList *));
-	Size		bytes = pointers + vector_bytes(index);
-	VsMemVertex *vertex;
-	char	   *memory;
+	for (;;)
+	{
+		VsArenaPtr	where;
+		VsArenaPtr	larger;
+		ItemPointerData *tids;
+		ItemPointerData *more;
+		int			size;
+		bool		done;
 
-	for (int l = 0; l <= level; l++)
-		bytes += list_bytes(index, l);
-	if (graph->n == graph->size)
-	{
-		graph->bytes += graph->size * sizeof(VsMemVertex);
-		graph->size *= 2;
-		graph->vertices = repalloc_huge(graph->vertices, graph->size * sizeof(VsMemVertex));
+		SpinLockAcquire(&vertex->lock);
+		where = vertex->tids;
+		size = vertex->tids_size;
+		SpinLockRelease(&vertex->lock);
+		tids = where ? vs_arena_address(&graph->arena, where) : &vertex->tid;
+		SpinLockAcquire(&vertex->lock);
+		done = vertex->tids == where && vertex->ntids < size;
+		if (done)
+			tids[vertex->ntids++] = *tid;
+		SpinLockRelease(&vertex->lock);
+		if (done)
+			return true;
+
+		size = Max(2 * size, 4);
+		larger = take_memory(graph, size * sizeof(ItemPointerData));
+		if (larger == 0)
+			return false;
+		more = vs_arena_address(&graph->arena, larger);
+		SpinLockAcquire(&vertex->lock);
+		if (vertex->tids == where)	/* else someone was faster */
+		{
+			memcpy(more, tids, vertex->ntids * sizeof(ItemPointerData));
+			vertex->tids = larger;
+			vertex->tids_size = size;
+		}
+		SpinLockRelease(&vertex->lock);
 	}
-	vertex = &graph->vertices[graph->n++];
-	memory = take_memory(graph, bytes);
-	vertex->level = level;
-	vertex->lists = (VsMemList **) memory;
-	memory += pointers;
-	vertex->vector = memcpy(memory, vector, index->dims * sizeof(float));
-	memory += vector_bytes(index);
-	for (int l = 0; l <= level; l++)
-	{
-		vertex->lists[l] = (VsMemList *) memory;
-		vertex->lists[l]->n = 0;
-		memory += list_bytes(index, l);
-	}
-	vertex->ntids = vertex->tids_size = 0;
-	add_tid(graph, vertex, tid);
-	return vertex;
 }
 
-void
+/*
+ * See to it that there is room for vertex n and, unless vectors go to pages by
+ * now, for its vector.  Memory that is short goes to links first.  The caller
+ * has the lock.
+ */
+static bool
+make_room(VsMemGraph *graph, int64 n)
+{
+	VsMemShared *shared = graph->shared;
+	const VsIndex *index = &graph->graph.index;
+	VsArenaPtr *chunks = shared->chunks;
+	VsArenaPtr *vectors = shared->chunks + shared->max_chunks;
+	int64		number = n >> graph->vertex_bits;
+
+	if (chunks[number] == 0 &&
+		(number >= shared->max_chunks ||
+		 (chunks[number] = vs_arena_take(&graph->arena,
+										 graph->vertex_bytes << graph->vertex_bits)) == 0))
+		return false;
+	number = n >> graph->vector_bits;
+	if (n >= shared->nvectors || vectors[number] != 0)
+		return true;
+	vectors[number] = vs_arena_take(&graph->arena,
+									vs_memgraph_vector_bytes(index) << graph->vector_bits);
+	if (vectors[number] != 0)
+		return true;
+	if (index->ntails > 0)
+		return false;			/* has no place on pages yet */
+	shared->nvectors = n;
+	return true;
+}
+
+/*
+ * A new vertex without links; VS_INVALID_ID if memory has run out.
+ */
+static VsId
+new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerData *tid)
+{
+	VsMemShared *shared = graph->shared;
+	const VsIndex *index = &graph->graph.index;
+	VsArenaPtr	upper = 0;
+	VsMemVertex *vertex;
+	float	   *place;
+	VsId		id;
+
+	if (level > 0)
+	{
+		upper = take_memory(graph, level * MAXALIGN(list_bytes(index, 1)));
+		if (upper == 0)
+			return VS_INVALID_ID;
+	}
+	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
+	id = shared->n;
+	if (!make_room(graph, id))
+		id = VS_INVALID_ID;
+	else
+		shared->n++;
+	LWLockRelease(&shared->lock);
+	if (id == VS_INVALID_ID)
+		return id;
+
+	vertex = vs_memgraph_vertex(graph, id);
+	SpinLockInit(&vertex->lock);
+	vertex->level = level;
+	vertex->ntids = 1;
+	vertex->tid = *tid;
+	vertex->upper = upper;
+	ItemPointerSetInvalid(&vertex->upper_place);
+	ItemPointerSetInvalid(&vertex->overflow_place);
+	place = (float *) vs_memgraph_vector(graph, id);
+	if (place)
+		memcpy(place, vector, index->dims * sizeof(float));
+	else
+		put_on_page(graph, id, vector);
+	return id;
+}
+
+static VsCandidate
+read_entry(VsMemShared *shared, int *level)
+{
+	VsCandidate entry = {0};
+
+	SpinLockAcquire(&shared->entry_lock);
+	entry.id = shared->entry;
+	*level = shared->entry_level;
+	SpinLockRelease(&shared->entry_lock);
+	return entry;
+}
+
+/* Make a vertex the entry if it reaches higher than the present one. */
+static bool
+raise_entry(VsMemShared *shared, VsId id, int level)
+{
+	bool		raise;
+
+	SpinLockAcquire(&shared->entry_lock);
+	raise = shared->entry == VS_INVALID_ID || level > shared->entry_level;
+	if (raise)
+	{
+		shared->entry = id;
+		shared->entry_level = level;
+	}
+	SpinLockRelease(&shared->entry_lock);
+	return raise;
+}
+
+bool
 vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const float *vector,
 				   const ItemPointerData *tid)
 {
 	const VsIndex *index = &graph->graph.index;
 	int			level = vs_draw_level(index, tid);
-	VsCandidate entry = {.id = graph->entry};
 	VsLinks    *links = palloc((level + 1) * sizeof(VsLinks));
+	int			entry_level;
+	VsCandidate entry = read_entry(graph->shared, &entry_level);
 	VsCandidate same;
 	VsId		id;
 
 	for (int l = 0; l <= level; l++)
 		links[l].cands = palloc(VsDegree(index, l) * sizeof(VsCandidate));
-	if (!vs_graph_find_links(search, vector, level, entry, graph->entry_level,
-							 links, &same))
-	{
-		add_tid(graph, &graph->vertices[same.id], tid);
-		return;
-	}
+	if (!vs_graph_find_links(search, vector, level, entry, entry_level, links, &same))
+		return add_tid(graph, vs_memgraph_vertex(graph, same.id), tid);
 
-	id = graph->n;
-	new_vertex(graph, vector, level, tid);
+	id = new_vertex(graph, vector, level, tid);
+	if (id == VS_INVALID_ID)
+		return false;
+	if (entry.id == VS_INVALID_ID && !raise_entry(graph->shared, id, level))
+	{
+		/* Someone else came first: be linked to that one. */
+		entry = read_entry(graph->shared, &entry_level);
+		if (!vs_graph_find_links(search, vector, level, entry, entry_level, links, &same))
+		{
+			links[0].cands[0] = same;
+			links[0].n = 1;
+		}
+	}
 	for (int l = 0; l <= level; l++)
 	{
 		VsCandidate self = {.id = id};
@@ -236,11 +680,8 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const float *vector,
 		mem_replace(&graph->graph, &self, l, NULL, 0, links[l].cands, links[l].n);
 	}
 	vs_graph_link_back(&graph->graph, id, 0, level, links);
-	if (graph->entry == VS_INVALID_ID || level > graph->entry_level)
-	{
-		graph->entry = id;
-		graph->entry_level = level;
-	}
+	raise_entry(graph->shared, id, level);
+	return true;
 }
 
 /* ---- connecting ---- */
@@ -257,16 +698,16 @@ reach(VsMemGraph *graph, VsId start, VsIdSet *reached)
 		stack[n++] = start;
 	while (n > 0)
 	{
-		VsMemList  *list = graph->vertices[stack[--n]].lists[0];
+		VsMemList  *list = &vs_memgraph_vertex(graph, stack[--n])->bottom;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < list->n; i++)
 		{
-			if (!vs_idset_add(reached, list->links[i].id))
+			if (!vs_idset_add(reached, list->ids[i]))
 				continue;
 			if (n == size)
 				stack = repalloc_huge(stack, (size *= 2) * sizeof(VsId));
-			stack[n++] = list->links[i].id;
+			stack[n++] = list->ids[i];
 		}
 	}
 	pfree(stack);
@@ -276,34 +717,35 @@ static void
 count_indegrees(VsMemGraph *graph, VsInDegrees *degrees)
 {
 	memset(degrees->counts, 0, degrees->size);
-	for (int64 i = 0; i < graph->n; i++)
+	for (int64 i = 0; i < graph->shared->n; i++)
 	{
-		VsMemList  *list = graph->vertices[i].lists[0];
+		VsMemList  *list = &vs_memgraph_vertex(graph, i)->bottom;
 
 		for (int j = 0; j < list->n; j++)
-			vs_indegree_add(degrees, list->links[j].id);
+			vs_indegree_add(degrees, list->ids[j]);
 	}
 }
 
 void
 vs_memgraph_connect(VsMemGraph *graph)
 {
+	int64		n = graph->shared->n;
 	VsInDegrees degrees;
 	VsIdSet		reached;
 
-	if (graph->n == 0)
+	if (n == 0)
 		return;
-	degrees.size = graph->n;
-	degrees.counts = MemoryContextAllocHuge(CurrentMemoryContext, graph->n);
+	degrees.size = n;
+	degrees.counts = MemoryContextAllocHuge(CurrentMemoryContext, n);
 	vs_idset_init(&reached, CurrentMemoryContext);
 	count_indegrees(graph, &degrees);
 	for (int round = 0; round < CONNECT_ROUNDS; round++)
 	{
 		vs_idset_clear(&reached);
-		reach(graph, graph->entry, &reached);
-		if (reached.count == graph->n)
+		reach(graph, graph->shared->entry, &reached);
+		if (reached.count == n)
 			break;
-		for (int64 i = 0; i < graph->n; i++)
+		for (int64 i = 0; i < n; i++)
 		{
 			VsCandidate vertex = {.id = i};
 

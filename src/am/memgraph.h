@@ -1,70 +1,135 @@
 /*
  * memgraph.h
- *		The graph in memory while an index is built.
+ *		The graph in memory while an index is built, by one process or several.
  *
  * Vertices are numbered 0, 1, 2, ... in the order they come; the number is the
- * id until the graph is written out.
+ * id until the graph is written out.  Since slots are of one size, the number
+ * also tells where the vertex will lie: on HEAD page 1 + number / slots.
+ *
+ * Links take a tenth of the memory that vectors take.  When memory is short,
+ * only the first vectors are kept here; those of later vertices go to their
+ * places on the HEAD pages at once and are read from there.
+ *
+ * Each vertex has a spinlock over its lists and heap TIDs, held while they are
+ * copied, never while a distance is computed.
  */
 #ifndef VECSTORE_MEMGRAPH_H
 #define VECSTORE_MEMGRAPH_H
 
+#include "am/arena.h"
 #include "am/graph.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
 
 /*
  * A neighbour list with ranks and cover, so that shrinking it needs no pricing
- * and few comparisons.
+ * and few comparisons.  Behind the header: max ids, max ranks, max covers.
  */
-typedef struct VsMemLink
-{
-	VsId		id;
-	float		rank;
-	uint8		cover;			/* VsCover */
-} VsMemLink;
-
 typedef struct VsMemList
 {
-	int			n;
-	VsMemLink	links[FLEXIBLE_ARRAY_MEMBER];
+	int32		n;
+	VsId		ids[FLEXIBLE_ARRAY_MEMBER];
 } VsMemList;
 
 typedef struct VsMemVertex
 {
-	const float *vector;
-	VsMemList **lists;			/* one a level */
-	int			level;
-	int			ntids;
-	int			tids_size;
-	ItemPointerData *tids;
+	slock_t		lock;			/* of the lists and heap TIDs */
+	uint8		level;			/* never changes */
+	int32		ntids;
+	int32		tids_size;		/* room at tids */
+	ItemPointerData tid;		/* the first heap TID */
+	ItemPointerData upper_place;	/* on pages, once laid out */
+	ItemPointerData overflow_place;
+	VsArenaPtr	tids;			/* all heap TIDs, if there are several */
+	VsArenaPtr	upper;			/* the lists of levels 1.., one behind the other */
+	VsMemList	bottom;			/* the list of level 0; must be last */
 } VsMemVertex;
 
+/* What all processes share. */
+typedef struct VsMemShared
+{
+	LWLock		lock;			/* guards n, the directories and nblocks */
+	int64		n;				/* vertices */
+	int64		nvectors;		/* vectors of those before it are in memory */
+	BlockNumber nblocks;		/* of the relation, as far as made by the graph */
+	slock_t		entry_lock;
+	VsId		entry;
+	int			entry_level;
+	VsArenaShared arena;
+	uint32		max_chunks;		/* of each directory */
+	VsArenaPtr	chunks[FLEXIBLE_ARRAY_MEMBER];	/* of vertices, then of vectors */
+} VsMemShared;
+
+/* One process's access to the graph. */
 typedef struct VsMemGraph
 {
 	VsGraph		graph;			/* must be first */
+	VsMemShared *shared;
+	VsArena		arena;
+	Relation	rel;			/* has the vectors that are not in memory */
 	MemoryContext context;
-	VsMemVertex *vertices;
-	int64		n;
-	int64		size;
-	VsId		entry;
-	int			entry_level;
-	char	   *room;			/* rest of the last block */
+	Size		vertex_bytes;
+	int			vertex_bits;	/* log2 of vertices a chunk */
+	int			vector_bits;	/* log2 of vectors a chunk */
+	char	  **vertices;		/* chunks by number, NULL until first used */
+	float	  **vectors;
+	char	   *room;			/* rest of the block that lists are taken from */
+	VsArenaPtr	room_ptr;
 	Size		room_left;
-	Size		bytes;			/* memory in use, allocator's overhead included */
+	Buffer	   *recent;			/* by block: the buffer it was in last */
+	BlockNumber nrecent;
+	Buffer	   *held;			/* pins on vectors given out */
+	int			nheld;
 } VsMemGraph;
 
-extern void vs_memgraph_init(VsMemGraph *graph, const VsIndex *index,
-							 MemoryContext context);
+/* Bytes of the shared part for so much memory. */
+extern Size vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit);
 
-/* Bytes one more vertex of level 0 takes. */
-extern Size vs_memgraph_vertex_bytes(const VsIndex *index);
+/*
+ * Set up the shared part: nvectors is how many vectors may be kept in memory.
+ * The arena is for the caller to set up.
+ */
+extern void vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit,
+							  int64 nvectors);
 
-/* Insert a row's vector, which is copied; leaves scratch in CurrentMemoryContext. */
-extern void vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
+/* A process's access; its arena must be there.  Memory comes from context. */
+extern void vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
+							 const VsIndex *index, Relation rel, MemoryContext context);
+
+/* Bytes one more vertex takes: its links, and its vector. */
+extern Size vs_memgraph_link_bytes(const VsIndex *index);
+extern Size vs_memgraph_vector_bytes(const VsIndex *index);
+
+/*
+ * Insert a row's vector, which is copied; false, and nothing is done, if memory
+ * has run out.  Leaves scratch in CurrentMemoryContext.
+ */
+extern bool vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
 							   const float *vector, const ItemPointerData *tid);
 
 /*
  * See to it that a path leads from the entry to every vertex, as far as that
- * can be had by exchanging single links.
+ * can be had by exchanging single links.  No other process may be at work.
  */
 extern void vs_memgraph_connect(VsMemGraph *graph);
+
+/* ---- for who writes the graph out; no other process changes it then ---- */
+
+extern VsMemVertex *vs_memgraph_vertex(VsMemGraph *graph, VsId id);
+
+/* The list of a vertex at a level. */
+extern const VsMemList *vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex, int level);
+
+/* All heap TIDs of a vertex. */
+extern const ItemPointerData *vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex);
+
+/* A vector in memory; NULL if it lies in its slot. */
+extern const float *vs_memgraph_vector(VsMemGraph *graph, VsId id);
+
+/* See to it that the relation has this block, and all before it. */
+extern void vs_memgraph_extend(VsMemGraph *graph, BlockNumber block);
+
+/* A HEAD page, its slots laid out, pinned and locked exclusively, and dirty. */
+extern Buffer vs_memgraph_head(VsMemGraph *graph, BlockNumber block);
 
 #endif							/* VECSTORE_MEMGRAPH_H */

@@ -107,6 +107,15 @@ vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 		ItemPointerSetInvalid(&meta->rows[i]);
 }
 
+void
+vs_meta_form_page(Page page, const VsMeta *meta)
+{
+	vs_page_init(page, VS_PAGE_META);
+	*VsPageGetMeta(page) = *meta;
+	((PageHeader) page)->pd_lower =
+		(char *) VsPageGetMeta(page) + sizeof(VsMeta) - (char *) page;
+}
+
 /*
  * Refuse a metapage that this code does not understand.
  */
@@ -235,20 +244,41 @@ vs_aux_lock(Relation rel, const ItemPointerData *tid, VsAuxKind kind,
 
 /* ---- writing ---- */
 
+/* The index this process is building. */
+static Oid	unlogged = InvalidOid;
+
+Oid
+vs_edit_unlogged(Oid index)
+{
+	Oid			before = unlogged;
+
+	unlogged = index;
+	return before;
+}
+
 VsEdit
 vs_edit_begin(Relation rel)
 {
 	VsEdit		edit;
 
-	edit.xlog = GenericXLogStart(rel);
+	edit.xlog = RelationGetRelid(rel) == unlogged ? NULL : GenericXLogStart(rel);
 	return edit;
 }
 
+/*
+ * Without a log record there is no private copy: an edit that is not committed
+ * must leave the page as it was.
+ */
 Page
 vs_edit_page(VsEdit *edit, Buffer buffer)
 {
 	bool		fresh = PageIsNew(BufferGetPage(buffer));
 
+	if (edit->xlog == NULL)
+	{
+		MarkBufferDirty(buffer);
+		return BufferGetPage(buffer);
+	}
 	return GenericXLogRegisterBuffer(edit->xlog, buffer,
 									 fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
 }
@@ -256,13 +286,15 @@ vs_edit_page(VsEdit *edit, Buffer buffer)
 void
 vs_edit_commit(VsEdit *edit)
 {
-	GenericXLogFinish(edit->xlog);
+	if (edit->xlog)
+		GenericXLogFinish(edit->xlog);
 }
 
 void
 vs_edit_abort(VsEdit *edit)
 {
-	GenericXLogAbort(edit->xlog);
+	if (edit->xlog)
+		GenericXLogAbort(edit->xlog);
 }
 
 void

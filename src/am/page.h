@@ -245,6 +245,9 @@ typedef struct VsIndex
 extern void vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 						 int ef_construction, VsQuantization quantization);
 
+/* Make a page the metapage with this content. */
+extern void vs_meta_form_page(Page page, const VsMeta *meta);
+
 /* The geometry of an index from its metapage. */
 extern VsIndex vs_index_from_meta(const VsMeta *meta);
 
@@ -301,10 +304,18 @@ extern Buffer vs_block_lock(Relation rel, BlockNumber block, int mode);
 /* One atomic, logged change of up to four pages. */
 typedef struct VsEdit
 {
-	GenericXLogState *xlog;
+	GenericXLogState *xlog;		/* NULL: not logged */
 } VsEdit;
 
 extern VsEdit vs_edit_begin(Relation rel);
+
+/*
+ * While an index is built nobody else knows it, and its pages are logged when
+ * they are complete: this process's edits of that index go to the pages at
+ * once.  Returns the index that was so before, to be set again at the end
+ * (InvalidOid: none).
+ */
+extern Oid	vs_edit_unlogged(Oid index);
 
 /* The private copy of a page to change; its buffer is locked exclusively. */
 extern Page vs_edit_page(VsEdit *edit, Buffer buffer);

@@ -21,7 +21,7 @@ DROP INDEX items_v;
 -- The phases that pg_stat_progress_create_index shows.
 SELECT is(pg_indexam_progress_phasename(oid, phase), name, format('phase %s', phase))
 FROM pg_am,
-	(VALUES (0, NULL), (1, 'initializing'), (2, 'building graph in memory'), (3, 'inserting rows on pages'), (4, 'writing pages'), (5, NULL)) v(phase, name)
+	(VALUES (0, NULL), (1, 'initializing'), (2, 'building graph in memory'), (3, 'laying out pages'), (4, 'writing pages'), (5, 'inserting rows on pages'), (6, 'logging pages'), (7, NULL)) v(phase, name)
 WHERE amname = 'vecstore';
 
 SELECT is((SELECT count(*)::int FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'vecstore') AND opcdefault), 0,

@@ -1,0 +1,146 @@
+/*
+ * build.h
+ *		What the parts of an index build share.
+ *
+ *	build.c				options, memory, rows, the order of things
+ *	buildparallel.c		the processes that build together
+ *	buildwrite.c		from the graph in memory to pages
+ *
+ * All processes of a build, one or several, go through the same phases
+ * together; a barrier separates them.
+ */
+#ifndef VECSTORE_BUILD_H
+#define VECSTORE_BUILD_H
+
+#include "access/parallel.h"
+#include "access/tableam.h"
+#include "am/am.h"
+#include "am/insert.h"
+#include "am/memgraph.h"
+#include "nodes/execnodes.h"
+#include "storage/barrier.h"
+
+/* Phases, in the barrier's numbers. */
+typedef enum VsBuildPhase
+{
+	VS_BUILD_GRAPH,				/* rows go into the graph in memory */
+	VS_BUILD_LAYOUT,			/* one process lays out the pages */
+	VS_BUILD_WRITE,				/* all write them */
+	VS_BUILD_INSERT,			/* rows left over are inserted on pages */
+	VS_BUILD_LOG				/* all log the pages */
+} VsBuildPhase;
+
+/*
+ * Where things go on pages, once the number of vertices is known: HEAD pages
+ * from block 1, then full tails, one a page, then the last tails of vertices,
+ * several a page, then all other AUX tuples.
+ */
+typedef struct VsBuildLayout
+{
+	int64		n;				/* vertices */
+	BlockNumber nheads;			/* HEAD pages */
+	int			nfull;			/* full tails a vertex */
+	Size		last_bytes;		/* in the last tail; 0: none */
+	int			last_a_page;	/* last tails a page */
+	BlockNumber full_block;		/* first page of full tails */
+	BlockNumber last_block;		/* first page of last tails */
+	BlockNumber aux_block;		/* first page of other AUX tuples */
+} VsBuildLayout;
+
+/* What all processes of a build share; VsMemShared follows. */
+typedef struct VsBuildShared
+{
+	Oid			heap;
+	Oid			index;
+	bool		concurrent;
+	Barrier		barrier;
+	VsMeta		meta;			/* as it will be written */
+	VsBuildLayout layout;
+	pg_atomic_uint32 full;		/* memory has run out */
+	pg_atomic_uint64 rows;		/* rows done */
+	pg_atomic_uint64 inserted;	/* of them, inserted on pages */
+	pg_atomic_uint64 next_write;	/* unit of work to be taken next */
+	pg_atomic_uint64 next_log;	/* block to be logged next */
+	slock_t		mutex;			/* of what follows */
+	double		heap_rows;
+	bool		broken_hot_chain;
+} VsBuildShared;
+
+#define VsBuildSharedGraph(shared) \
+	((VsMemShared *) ((char *) (shared) + MAXALIGN(sizeof(VsBuildShared))))
+
+/* A growing list of heap TIDs of rows aside. */
+typedef struct VsTidList
+{
+	ItemPointerData *tids;
+	int64		n;
+	int64		size;
+} VsTidList;
+
+/* What the memory is planned for, before the build starts. */
+typedef struct VsBuildPlan
+{
+	double		rows;			/* estimated */
+	uint64		limit;			/* bytes of memory */
+	int64		nvectors;		/* vectors to be kept in memory at most */
+	int			workers;		/* to ask for, beside the leader */
+} VsBuildPlan;
+
+/* One process of a build. */
+typedef struct VsBuild
+{
+	Relation	heap;
+	Relation	rel;
+	IndexInfo  *info;
+	bool		leader;
+	VsMeta		meta;
+	VsIndex		index;
+	VsBuildShared *shared;
+	MemoryContext context;		/* the whole build */
+	MemoryContext scratch;		/* one row's work */
+	VsMemGraph	graph;
+	VsSearch	search;
+	VsTidList	aside[VS_ROWS_KINDS];
+	VsInserter *inserter;		/* once the graph was written */
+} VsBuild;
+
+/* ---- build.c ---- */
+
+extern Size vs_build_shared_bytes(const VsIndex *index, const VsBuildPlan *plan);
+
+/* Set up what is shared; the arena is for the caller. */
+extern void vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan);
+
+/*
+ * Take part in a build, from the first row to the last logged page.  scan is
+ * the share of the table to read, or NULL for all of it.
+ */
+extern void vs_build_take_part(VsBuild *build, const VsArena *arena, TableScanDesc scan);
+
+/* ---- buildparallel.c ---- */
+
+/* Workers to ask for, beside the leader; 0 if all is to be done by this process. */
+extern int	vs_build_count_workers(Relation heap, Relation rel, double rows);
+
+/*
+ * Build with workers; false, with nothing done, if none could be had.  The
+ * results are in *heap_rows and *index_rows.
+ */
+extern bool vs_build_parallel(VsBuild *build, const VsBuildPlan *plan,
+							  double *heap_rows, double *index_rows);
+
+/* ---- buildwrite.c ---- */
+
+/* Lay out the pages, and write those that one process writes. */
+extern void vs_build_lay_out(VsBuild *build);
+
+/* Write HEAD pages and tails, as many as other processes leave. */
+extern void vs_build_write(VsBuild *build);
+
+/* Log pages, as many as other processes leave. */
+extern void vs_build_log(VsBuild *build);
+
+/* Append a metapage to an empty fork. */
+extern void vs_build_write_meta(Relation rel, ForkNumber fork, const VsMeta *meta);
+
+#endif							/* VECSTORE_BUILD_H */

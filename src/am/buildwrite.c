@@ -1,0 +1,405 @@
+/*
+ * buildwrite.c
+ *		From the graph in memory to the pages of an index.
+ *
+ * The number of vertices fixes where HEAD pages and tails go, so every process
+ * can write any of them.  What is small and of no fixed size (upper lists, heap
+ * TIDs beyond the first few) is written before by one process, which leaves in
+ * each vertex where it put them.  Pages are logged last, when nothing changes
+ * them any more.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/xloginsert.h"
+#include "am/build.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+
+/* Blocks that a process logs at a time. */
+#define LOG_BLOCKS		256
+
+/* ---- ids ---- */
+
+/* The id on pages of vertex number i. */
+static VsId
+page_id(const VsIndex *index, int64 i)
+{
+	return VsMakeId(index, 1 + i / index->slots_per_page, 1 + i % index->slots_per_page);
+}
+
+/* Slots of a page are taken in order: their versions are 1, 2, ... */
+static uint16
+page_version(const VsIndex *index, int64 i)
+{
+	return 1 + i % index->slots_per_page;
+}
+
+static void
+fill_ids(const VsIndex *index, VsId *ids, int max, const VsMemList *list)
+{
+	for (int i = 0; i < max; i++)
+		ids[i] = i < list->n ? page_id(index, list->ids[i]) : VS_INVALID_ID;
+}
+
+/* ---- layout ---- */
+
+/* Refuse more blocks than ids can name. */
+static void
+check_blocks(VsBuild *build, uint64 blocks)
+{
+	uint64		most = VS_INVALID_ID >> build->index.slot_bits;
+
+	if (blocks < most)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("index \"%s\" would need more than " UINT64_FORMAT " blocks",
+					RelationGetRelationName(build->rel), most),
+			 errhint("Partition the table and index each partition.")));
+}
+
+static void
+plan_layout(VsBuild *build, VsBuildLayout *layout)
+{
+	const VsIndex *index = &build->index;
+	Size		bytes = index->ntails > 0 ? index->dims * sizeof(float) : 0;
+	Size		last_tuple;
+	uint64		full_pages;
+	uint64		last_pages;
+
+	memset(layout, 0, sizeof(VsBuildLayout));
+	layout->n = build->graph.shared->n;
+	layout->nfull = bytes / VS_TAIL_BYTES;
+	layout->last_bytes = bytes % VS_TAIL_BYTES;
+	last_tuple = MAXALIGN(VS_AUX_HEADER + layout->last_bytes) + sizeof(ItemIdData);
+	layout->last_a_page = layout->last_bytes > 0 ? VS_PAGE_CAPACITY / last_tuple : 1;
+	full_pages = (uint64) layout->n * layout->nfull;
+	last_pages = layout->last_bytes > 0 ?
+		(layout->n + layout->last_a_page - 1) / layout->last_a_page : 0;
+	layout->nheads = (layout->n + index->slots_per_page - 1) / index->slots_per_page;
+	check_blocks(build, 1 + layout->nheads + full_pages + last_pages);
+	layout->full_block = 1 + layout->nheads;
+	layout->last_block = layout->full_block + full_pages;
+	layout->aux_block = layout->last_block + last_pages;
+}
+
+/* The place of a tail. */
+static ItemPointerData
+tail_place(const VsBuildLayout *layout, int64 i, int tail)
+{
+	ItemPointerData place;
+
+	if (tail < layout->nfull)
+		ItemPointerSet(&place, layout->full_block + i * layout->nfull + tail, 1);
+	else
+		ItemPointerSet(&place, layout->last_block + i / layout->last_a_page,
+					   1 + i % layout->last_a_page);
+	return place;
+}
+
+/* ---- AUX tuples of one process ---- */
+
+/* Appends AUX tuples to pages. */
+typedef struct AuxWriter
+{
+	VsBuild    *build;
+	BlockNumber next;			/* block to be begun next */
+	Buffer		buffer;			/* page being filled, locked */
+	VsAux	   *tuple;			/* scratch */
+} AuxWriter;
+
+static void
+finish_aux_page(AuxWriter *writer)
+{
+	if (BufferIsValid(writer->buffer))
+		UnlockReleaseBuffer(writer->buffer);
+	writer->buffer = InvalidBuffer;
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Begin an AUX page. */
+static Buffer
+begin_aux_page(VsBuild *build, BlockNumber block)
+{
+	Buffer		buffer;
+
+	vs_memgraph_extend(&build->graph, block);
+	buffer = ReadBuffer(build->rel, block);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vs_page_init(BufferGetPage(buffer), VS_PAGE_AUX);
+	MarkBufferDirty(buffer);
+	return buffer;
+}
+
+/* Append the writer's tuple. */
+static ItemPointerData
+append_aux(AuxWriter *writer, Size size)
+{
+	ItemPointerData place;
+	OffsetNumber offset;
+
+	if (BufferIsValid(writer->buffer) &&
+		vs_aux_room(BufferGetPage(writer->buffer)) < MAXALIGN(size))
+		finish_aux_page(writer);
+	if (!BufferIsValid(writer->buffer))
+	{
+		check_blocks(writer->build, writer->next);
+		writer->buffer = begin_aux_page(writer->build, writer->next++);
+	}
+	offset = vs_aux_add(BufferGetPage(writer->buffer), writer->tuple, size);
+	ItemPointerSet(&place, BufferGetBlockNumber(writer->buffer), offset);
+	return place;
+}
+
+/* Begin a tuple that belongs to vertex number i. */
+static VsAux *
+begin_aux(VsAux *aux, const VsIndex *index, int64 i, VsAuxKind kind, Size size)
+{
+	memset(aux, 0, size);
+	aux->format = VS_FORMAT_VERSION;
+	aux->kind = kind;
+	aux->owner = page_id(index, i);
+	aux->version = page_version(index, i);
+	ItemPointerSetInvalid(&aux->next);
+	return aux;
+}
+
+/* The lists of a vertex's upper levels. */
+static void
+write_upper(AuxWriter *writer, int64 i, VsMemVertex *vertex)
+{
+	const VsIndex *index = &writer->build->index;
+	Size		size = VsUpperSize(index, vertex->level);
+	VsAux	   *aux = begin_aux(writer->tuple, index, i, VS_AUX_UPPER, size);
+
+	aux->part = vertex->level;
+	for (int l = 1; l <= vertex->level; l++)
+		fill_ids(index, VsUpperIds(index, aux, l), VsDegree(index, l),
+				 vs_memgraph_list(&writer->build->graph, vertex, l));
+	vertex->upper_place = append_aux(writer, size);
+}
+
+/*
+ * The heap TIDs of a vertex that have no place in its slot: a chain of
+ * segments, of which each leads to the one written before.
+ */
+static void
+write_overflow(AuxWriter *writer, int64 i, VsMemVertex *vertex)
+{
+	const ItemPointerData *tids = vs_memgraph_tids(&writer->build->graph, vertex);
+
+	for (int done = VS_INLINE_TIDS; done < vertex->ntids;)
+	{
+		int			count = Min(vertex->ntids - done, VS_MAX_SEGMENT_TIDS);
+		Size		size = VsAuxTidSize(count);
+		VsAux	   *aux = begin_aux(writer->tuple, &writer->build->index, i,
+									VS_AUX_TIDS, size);
+
+		aux->count = count;
+		aux->next = vertex->overflow_place;
+		memcpy(VsAuxTids(aux), tids + done, count * sizeof(ItemPointerData));
+		vertex->overflow_place = append_aux(writer, size);
+		done += count;
+	}
+}
+
+void
+vs_build_lay_out(VsBuild *build)
+{
+	VsMemShared *graph = build->graph.shared;
+	VsMeta	   *meta = &build->shared->meta;
+	VsBuildLayout *layout = &build->shared->layout;
+	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer};
+	Buffer		buffer;
+
+	if (build->leader)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LAYOUT);
+	vs_memgraph_connect(&build->graph);
+	plan_layout(build, layout);
+	vs_memgraph_extend(&build->graph, layout->aux_block - 1);
+
+	writer.next = layout->aux_block;
+	writer.tuple = palloc(VS_MAX_TUPLE);
+	for (int64 i = 0; i < layout->n; i++)
+	{
+		VsMemVertex *vertex = vs_memgraph_vertex(&build->graph, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (vertex->level > 0)
+			write_upper(&writer, i, vertex);
+		if (vertex->ntids > VS_INLINE_TIDS)
+			write_overflow(&writer, i, vertex);
+	}
+	finish_aux_page(&writer);
+	pfree(writer.tuple);
+
+	if (graph->entry != VS_INVALID_ID)
+	{
+		meta->entry = page_id(&build->index, graph->entry);
+		meta->entry_version = page_version(&build->index, graph->entry);
+		meta->entry_level = graph->entry_level;
+	}
+	if (layout->n % build->index.slots_per_page != 0)
+		meta->head_block = layout->nheads;
+	if (writer.next > layout->aux_block)
+		meta->aux_block = writer.next - 1;
+	buffer = ReadBuffer(build->rel, VS_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vs_meta_form_page(BufferGetPage(buffer), meta);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
+/* ---- HEAD pages and tails ---- */
+
+/*
+ * Fill the slot of vertex number i; its vector may be there already.
+ */
+static void
+fill_vertex(VsBuild *build, int64 i, VsVertex *out)
+{
+	const VsIndex *index = &build->index;
+	VsMemVertex *vertex = vs_memgraph_vertex(&build->graph, i);
+	const float *vector = vs_memgraph_vector(&build->graph, i);
+
+	out->flags = VS_LIVE | (index->ntails > 0 ? VS_IN_TAILS : 0);
+	out->level = vertex->level;
+	out->codecs = index->codecs;
+	out->dims = index->dims;
+	out->degree = VsDegree(index, 0);
+	out->ntids = Min(vertex->ntids, VS_INLINE_TIDS);
+	memcpy(out->tids, vs_memgraph_tids(&build->graph, vertex),
+		   out->ntids * sizeof(ItemPointerData));
+	out->upper = vertex->upper_place;
+	out->overflow = vertex->overflow_place;
+	for (int t = 0; t < index->ntails; t++)
+		VsVertexTails(index, out)[t] = tail_place(&build->shared->layout, i, t);
+	if (index->ntails == 0 && vector)
+		memcpy(VsVertexVector(index, out), vector, index->dims * sizeof(float));
+	fill_ids(index, VsVertexIds(index, out), VsDegree(index, 0), &vertex->bottom);
+}
+
+static void
+write_head_page(VsBuild *build, BlockNumber block)
+{
+	const VsIndex *index = &build->index;
+	Buffer		buffer = vs_memgraph_head(&build->graph, block);
+	int64		first = (int64) (block - 1) * index->slots_per_page;
+
+	for (int slot = 0; slot < index->slots_per_page; slot++)
+		if (first + slot < build->shared->layout.n)
+			fill_vertex(build, first + slot,
+						vs_page_vertex(BufferGetPage(buffer), 1 + slot));
+	UnlockReleaseBuffer(buffer);
+}
+
+/* One tail of vertex number i, on a page that has room. */
+static void
+write_tail(VsBuild *build, Buffer buffer, int64 i, int tail, Size bytes, VsAux *aux)
+{
+	begin_aux(aux, &build->index, i, VS_AUX_TAIL, VS_AUX_HEADER + bytes);
+	aux->part = tail;
+	aux->count = bytes;
+	memcpy(aux->data, (const char *) vs_memgraph_vector(&build->graph, i) + tail * VS_TAIL_BYTES,
+		   bytes);
+	vs_aux_add(BufferGetPage(buffer), aux, VS_AUX_HEADER + bytes);
+}
+
+/*
+ * All tails of the vertices whose last tails share a page.
+ */
+static void
+write_tails(VsBuild *build, int64 group, VsAux *aux)
+{
+	const VsBuildLayout *layout = &build->shared->layout;
+	int64		first = group * layout->last_a_page;
+	int64		end = Min(first + layout->last_a_page, layout->n);
+	Buffer		buffer;
+
+	for (int64 i = first; i < end; i++)
+		for (int t = 0; t < layout->nfull; t++)
+		{
+			buffer = begin_aux_page(build, layout->full_block + i * layout->nfull + t);
+			write_tail(build, buffer, i, t, VS_TAIL_BYTES, aux);
+			UnlockReleaseBuffer(buffer);
+			CHECK_FOR_INTERRUPTS();
+		}
+	if (layout->last_bytes == 0)
+		return;
+	buffer = begin_aux_page(build, layout->last_block + group);
+	for (int64 i = first; i < end; i++)
+		write_tail(build, buffer, i, layout->nfull, layout->last_bytes, aux);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+vs_build_write(VsBuild *build)
+{
+	const VsBuildLayout *layout = &build->shared->layout;
+	int64		ngroups = build->index.ntails == 0 ? 0 :
+		(layout->n + layout->last_a_page - 1) / layout->last_a_page;
+	VsAux	   *aux = palloc(VS_MAX_TUPLE);
+
+	if (build->leader)
+	{
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, layout->nheads + ngroups);
+	}
+	for (;;)
+	{
+		int64		unit = pg_atomic_fetch_add_u64(&build->shared->next_write, 1);
+
+		if (unit >= layout->nheads + ngroups)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		if (unit < layout->nheads)
+			write_head_page(build, 1 + unit);
+		else
+			write_tails(build, unit - layout->nheads, aux);
+		if (build->leader)
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, unit + 1);
+	}
+	pfree(aux);
+}
+
+/* ---- logging ---- */
+
+void
+vs_build_log(VsBuild *build)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(build->rel);
+
+	if (!RelationNeedsWAL(build->rel))
+		return;
+	if (build->leader)
+	{
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LOG);
+		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
+	}
+	for (;;)
+	{
+		uint64		first = pg_atomic_fetch_add_u64(&build->shared->next_log, LOG_BLOCKS);
+
+		if (first >= nblocks)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		log_newpage_range(build->rel, MAIN_FORKNUM, first, Min(first + LOG_BLOCKS, nblocks),
+						  true);
+		if (build->leader)
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
+										 Min(first + LOG_BLOCKS, nblocks));
+	}
+}
+
+void
+vs_build_write_meta(Relation rel, ForkNumber fork, const VsMeta *meta)
+{
+	Buffer		buffer = vs_extend(rel, fork);
+
+	Assert(BufferGetBlockNumber(buffer) == VS_META_BLOCK);
+	vs_meta_form_page(BufferGetPage(buffer), meta);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
