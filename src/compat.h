@@ -82,18 +82,16 @@ vs_extend(Relation rel, ForkNumber fork)
 #endif
 }
 
-/*
- * Pin a block of the main fork if it still is in this buffer.
- */
-static inline bool
-vs_read_recent_buffer(Relation rel, BlockNumber block, Buffer recent)
-{
+/* The name of a relation's file, and a pin on a block still in some buffer. */
 #if PG_VERSION_NUM >= 160000
-	return ReadRecentBuffer(rel->rd_locator, MAIN_FORKNUM, block, recent);
+#define vs_rel_number(rel)	((rel)->rd_locator.relNumber)
+#define vs_read_recent_buffer(rel, block, buffer) \
+	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
 #else
-	return ReadRecentBuffer(rel->rd_node, MAIN_FORKNUM, block, recent);
+#define vs_rel_number(rel)	((rel)->rd_node.relNode)
+#define vs_read_recent_buffer(rel, block, buffer) \
+	ReadRecentBuffer((rel)->rd_node, MAIN_FORKNUM, block, buffer)
 #endif
-}
 
 /* EXPLAIN ANALYZE counts index searches from 18 on. */
 #if PG_VERSION_NUM >= 180000

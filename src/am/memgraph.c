@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "am/memgraph.h"
+#include "am/recent.h"
 #include "miscadmin.h"
 
 /* Cache lines of a vector to ask for before it is read. */
@@ -223,36 +224,11 @@ put_on_page(VsMemGraph *graph, VsId id, const float *vector)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Lengthen the list of recent buffers to hold this block. */
-static void
-grow_recent(VsMemGraph *graph, BlockNumber block)
-{
-	BlockNumber size = Max(block + 1, Max(1024, graph->nrecent * 2));
-
-	graph->recent = graph->recent ?
-		repalloc_huge(graph->recent, size * sizeof(Buffer)) :
-		MemoryContextAlloc(graph->context, size * sizeof(Buffer));
-	for (BlockNumber i = graph->nrecent; i < size; i++)
-		graph->recent[i] = InvalidBuffer;
-	graph->nrecent = size;
-}
-
-/*
- * Pin the page of a vector.  The buffer it was in last time is tried first,
- * which saves the look into the buffer table.
- */
+/* Pin the page of a vector. */
 static Buffer
 pin_vector(VsMemGraph *graph, VsId id)
 {
-	BlockNumber block = block_of(&graph->graph.index, id);
-	Buffer		recent;
-
-	if (block >= graph->nrecent)
-		grow_recent(graph, block);
-	recent = graph->recent[block];
-	if (recent != InvalidBuffer && vs_read_recent_buffer(graph->rel, block, recent))
-		return recent;
-	return graph->recent[block] = ReadBuffer(graph->rel, block);
+	return vs_recent_read(graph->rel, block_of(&graph->graph.index, id));
 }
 
 static const float *
@@ -261,6 +237,17 @@ pinned_vector(VsMemGraph *graph, Buffer buffer, VsId id)
 	const VsIndex *index = &graph->graph.index;
 
 	return VsVertexVector(index, slot_of(index, buffer, id));
+}
+
+/* Ask memory for a vector's page. */
+static void
+prefetch_page(VsMemGraph *graph, VsId id)
+{
+	const VsIndex *index = &graph->graph.index;
+
+	vs_recent_prefetch(graph->rel, block_of(index, id),
+					   VsSlotPlace(index, 1 + id % index->slots_per_page) + index->vector_offset,
+					   index->dims * sizeof(float));
 }
 
 /* ---- what graph.c asks for ---- */
@@ -309,15 +296,18 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 		vectors[i] = vs_memgraph_vector(graph, cands[i].id);
 		pins[i] = InvalidBuffer;
 		if (vectors[i] == NULL)
-		{
-			pins[i] = pin_vector(graph, cands[i].id);
-			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
-		}
-		for (int line = 0; line < PREFETCH_LINES; line++)
-			vs_prefetch((const char *) vectors[i] + 64 * line);
+			prefetch_page(graph, cands[i].id);
+		else
+			for (int line = 0; line < PREFETCH_LINES; line++)
+				vs_prefetch((const char *) vectors[i] + 64 * line);
 	}
 	for (int i = 0; i < n; i++)
+		if (vectors[i] == NULL)
+			pins[i] = pin_vector(graph, cands[i].id);
+	for (int i = 0; i < n; i++)
 	{
+		if (vectors[i] == NULL)
+			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
 		cands[i].rank = kernel(query, vectors[i], dims);
 		if (BufferIsValid(pins[i]))
 			ReleaseBuffer(pins[i]);

@@ -76,8 +76,6 @@ typedef struct VsMemGraph
 	char	   *room;			/* rest of the block that lists are taken from */
 	VsArenaPtr	room_ptr;
 	Size		room_left;
-	Buffer	   *recent;			/* by block: the buffer it was in last */
-	BlockNumber nrecent;
 	Buffer	   *held;			/* pins on vectors given out */
 	int			nheld;
 } VsMemGraph;

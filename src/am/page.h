@@ -264,6 +264,13 @@ extern VsMeta vs_meta_read(Relation rel);
 #define VsIdOffset(index, id) \
 	((OffsetNumber) (((id) & ((1u << (index)->slot_bits) - 1)) + 1))
 
+/*
+ * Where a slot most likely lies on its page: they are filled from the end.  For
+ * prefetching only.
+ */
+#define VsSlotPlace(index, offset) \
+	(BLCKSZ - MAXALIGN(sizeof(VsPageSpecial)) - (Size) (offset) * (index)->vertex_size)
+
 /* Parts of a vertex. */
 #define VsVertexVector(index, v)	((float *) ((char *) (v) + (index)->vector_offset))
 #define VsVertexTails(index, v) \

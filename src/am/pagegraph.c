@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "am/pagegraph.h"
+#include "am/recent.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 
@@ -36,8 +37,40 @@ typedef struct VsVectorEntry
 #define SH_DECLARE
 #include "lib/simplehash.h"
 
+/*
+ * Pages pinned at once while vertices are priced.  The server keeps count of
+ * eight pins in an array, of more in a slower hash table.
+ */
+#define MAX_PINS			6
+
 /* Bytes of vectors worth keeping for the next step. */
 #define MAX_VECTOR_BYTES	((Size) 16 * 1024 * 1024)
+
+/* Whether the index has this block by now. */
+static bool
+block_exists(VsPageGraph *graph, BlockNumber block)
+{
+	if (block >= graph->nblocks)
+		graph->nblocks = RelationGetNumberOfBlocks(graph->rel);
+	return block < graph->nblocks;
+}
+
+/*
+ * Lock the pinned page of a vertex; NULL, and no pin, if there is none.
+ */
+static VsVertex *
+lock_pinned(const VsIndex *index, VsId id, int mode, Buffer buffer)
+{
+	VsVertex   *vertex;
+
+	LockBuffer(buffer, mode);
+	vertex = vs_page_vertex(BufferGetPage(buffer), VsIdOffset(index, id));
+	if (vertex && (VsVertexGetState(vertex) == VS_LIVE ||
+				   VsVertexGetState(vertex) == VS_TOMBSTONE))
+		return vertex;
+	UnlockReleaseBuffer(buffer);
+	return NULL;
+}
 
 /*
  * Pin and lock the page of a vertex; NULL if there is none.
@@ -47,22 +80,11 @@ lock_vertex(VsPageGraph *graph, VsId id, int mode, Buffer *buffer)
 {
 	const VsIndex *index = &graph->graph.index;
 	BlockNumber block = VsIdBlock(index, id);
-	VsVertex   *vertex;
 
-	if (block >= graph->nblocks)
-	{
-		graph->nblocks = RelationGetNumberOfBlocks(graph->rel);
-		if (block >= graph->nblocks)
-			return NULL;
-	}
-	*buffer = ReadBuffer(graph->rel, block);
-	LockBuffer(*buffer, mode);
-	vertex = vs_page_vertex(BufferGetPage(*buffer), VsIdOffset(index, id));
-	if (vertex && (VsVertexGetState(vertex) == VS_LIVE ||
-				   VsVertexGetState(vertex) == VS_TOMBSTONE))
-		return vertex;
-	UnlockReleaseBuffer(*buffer);
-	return NULL;
+	if (!block_exists(graph, block))
+		return NULL;
+	*buffer = vs_recent_read(graph->rel, block);
+	return lock_pinned(index, id, mode, *buffer);
 }
 
 bool
@@ -111,14 +133,13 @@ unlock_and_read_tails(VsPageGraph *graph, Buffer buffer, VsId id, const VsVertex
 }
 
 /*
- * Rank one vertex against the query.
+ * Rank one vertex against the query; its page is pinned, and is not afterwards.
  */
 static bool
-price_one(VsPageGraph *graph, const float *query, VsCandidate *cand)
+price_pinned(VsPageGraph *graph, const float *query, VsCandidate *cand, Buffer buffer)
 {
 	const VsIndex *index = &graph->graph.index;
-	Buffer		buffer;
-	VsVertex   *vertex = lock_vertex(graph, cand->id, BUFFER_LOCK_SHARE, &buffer);
+	VsVertex   *vertex = lock_pinned(index, cand->id, BUFFER_LOCK_SHARE, buffer);
 
 	if (vertex == NULL)
 		return false;
@@ -136,18 +157,62 @@ price_one(VsPageGraph *graph, const float *query, VsCandidate *cand)
 	return true;
 }
 
+/* Ask memory for the pages of n vertices. */
+static void
+prefetch(VsPageGraph *graph, const VsCandidate *cands, int n)
+{
+	const VsIndex *index = &graph->graph.index;
+
+	for (int i = 0; i < n; i++)
+		vs_recent_prefetch(graph->rel, VsIdBlock(index, cands[i].id),
+						   VsSlotPlace(index, VsIdOffset(index, cands[i].id)),
+						   index->vertex_size);
+}
+
+/*
+ * Rank at most MAX_PINS vertices; those that are left go to out.
+ */
+static int
+price_some(VsPageGraph *graph, const float *query, const VsCandidate *cands, int n,
+		   VsCandidate *out)
+{
+	Buffer		pins[MAX_PINS];
+	int			left = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		BlockNumber block = VsIdBlock(&graph->graph.index, cands[i].id);
+
+		pins[i] = block_exists(graph, block) ?
+			vs_recent_read(graph->rel, block) : InvalidBuffer;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		VsCandidate cand = cands[i];
+
+		if (BufferIsValid(pins[i]) && price_pinned(graph, query, &cand, pins[i]))
+			out[left++] = cand;
+	}
+	return left;
+}
+
+/*
+ * A few vertices at a time; while they are ranked, memory fetches the next few.
+ */
 static int
 page_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
 	int			left = 0;
 
-	for (int i = 0; i < n; i++)
+	prefetch(graph, cands, Min(n, MAX_PINS));
+	for (int i = 0; i < n; i += MAX_PINS)
 	{
-		VsCandidate cand = cands[i];
+		int			next = i + MAX_PINS;
 
-		if (price_one(graph, query, &cand))
-			cands[left++] = cand;
+		if (next < n)
+			prefetch(graph, cands + next, Min(n - next, MAX_PINS));
+		left += price_some(graph, query, cands + i, Min(n - i, MAX_PINS), cands + left);
 	}
 	return left;
 }

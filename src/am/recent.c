@@ -1,0 +1,80 @@
+/*
+ * recent.c
+ *		Reading pages that were read before; see recent.h.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "am/recent.h"
+#include "pgstat.h"
+#include "storage/buf_internals.h"
+
+/* Blocks remembered, a power of two: an index of 1 GB, in 1 MB of memory. */
+#define RECENT_SIZE		(1u << 17)
+
+/*
+ * ReadRecentBuffer() does not count as a use for the clock sweep, which would
+ * evict the pages that are read most.  One read in so many is an ordinary one.
+ */
+#define READS_A_USE		16
+
+/* Bytes of a cache line, and lines to ask for: the processor sees more coming. */
+#define LINE			64
+#define MAX_LINES		8
+
+typedef struct Recent
+{
+	BlockNumber block;
+	Buffer		buffer;			/* InvalidBuffer: none yet */
+} Recent;
+
+static Recent recent[RECENT_SIZE];
+
+/* The place of a block; others may share it. */
+static inline Recent *
+place_of(Relation rel, BlockNumber block)
+{
+	return &recent[(block + vs_rel_number(rel) * 0x9E3779B1u) & (RECENT_SIZE - 1)];
+}
+
+Buffer
+vs_recent_read(Relation rel, BlockNumber block)
+{
+	static uint32 reads = 0;
+	Recent	   *place = place_of(rel, block);
+
+	if (place->buffer != InvalidBuffer && place->block == block &&
+		++reads % READS_A_USE != 0 &&
+		vs_read_recent_buffer(rel, block, place->buffer))
+	{
+		pgstat_count_buffer_read(rel);
+		pgstat_count_buffer_hit(rel);
+		return place->buffer;
+	}
+	place->block = block;
+	return place->buffer = ReadBuffer(rel, block);
+}
+
+static inline void
+prefetch_lines(const char *from, Size bytes)
+{
+	int			lines = Min((bytes + LINE - 1) / LINE, MAX_LINES);
+
+	for (int i = 0; i < lines; i++)
+		vs_prefetch(from + i * LINE);
+}
+
+void
+vs_recent_prefetch(Relation rel, BlockNumber block, Size offset, Size bytes)
+{
+	const Recent *place = place_of(rel, block);
+	const char *page;
+
+	if (place->block != block || place->buffer <= 0)
+		return;					/* not known, or a local buffer */
+	vs_prefetch(GetBufferDescriptor(place->buffer - 1));
+	page = (const char *) BufferBlocks + (Size) (place->buffer - 1) * BLCKSZ;
+	vs_prefetch(page);
+	vs_prefetch(page + BLCKSZ - LINE);
+	prefetch_lines(page + offset, bytes);
+}
