@@ -39,7 +39,7 @@
 /*
  * A vertex that is visited through the graph costs about this many times what
  * it costs in a sweep; past 1 / SWEEP_RATIO of the vertices a sweep is cheaper
- * than going on.
+ * than going on.  (stats.c tells the user "an eighth".)
  */
 #define SWEEP_RATIO		8
 

@@ -153,6 +153,13 @@ sweep_reason(VsSweepReason reason)
 	return "none";
 }
 
+/* "1 row", "2 rows" */
+static char *
+number(int64 n, const char *one, const char *many)
+{
+	return psprintf("%lld %s", (long long) n, n == 1 ? one : many);
+}
+
 /*
  * A transaction that is being aborted has its error to tell, not this; and a
  * cancel that arrives with the NOTICE would be an error during the abort.
@@ -160,21 +167,25 @@ sweep_reason(VsSweepReason reason)
 void
 vs_stats_report(Relation rel, const VsScanCounts *counts)
 {
-	bool		swept = counts->sweeps > 0;
+	char	   *batches;
+	char	   *sweep;
 
 	if (!IsTransactionState())
 		return;
+	batches = psprintf("%s of at most %s", number(counts->batches, "batch", "batches"),
+					   number(counts->ef, "vertex", "vertices"));
+	sweep = psprintf("A sweep sorted %s, because %s.", number(counts->swept, "row", "rows"),
+					 sweep_reason(counts->reason));
 	ereport(NOTICE,
-			(errmsg("vecstore index \"%s\": %lld vertices expanded, %lld distances computed, %lld rows returned, %s",
-					RelationGetRelationName(rel), (long long) counts->expanded,
-					(long long) counts->distances, (long long) counts->rows,
-					swept ? "one sweep" : "no sweep"),
-			 swept ?
-			 errdetail("Batches of up to %d vertices: %lld. The sweep sorted %lld rows, because %s.",
-					   counts->ef, (long long) counts->batches,
-					   (long long) counts->swept, sweep_reason(counts->reason)) :
-			 errdetail("Batches of up to %d vertices: %lld.",
-					   counts->ef, (long long) counts->batches)));
+			(errmsg("vecstore index \"%s\": %s expanded, %s computed, %s returned, %s",
+					RelationGetRelationName(rel),
+					number(counts->expanded, "vertex", "vertices"),
+					number(counts->distances, "distance", "distances"),
+					number(counts->rows, "row", "rows"),
+					counts->sweeps > 0 ? "one sweep" : "no sweep"),
+			 counts->sweeps == 0 ? errdetail("The graph gave %s.", batches) :
+			 counts->batches == 0 ? errdetail("%s", sweep) :
+			 errdetail("The graph gave %s. %s", batches, sweep)));
 }
 
 /* ---- EXPLAIN ---- */
