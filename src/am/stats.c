@@ -212,10 +212,22 @@ node_counts(PlanState *node, VsScanCounts *counts)
 	return true;
 }
 
+/* Whether parallel workers executed the node. */
+static bool
+workers_ran(const PlanState *node)
+{
+	const WorkerInstrumentation *workers = node->worker_instrument;
+
+	for (int i = 0; workers && i < workers->num_workers; i++)
+		if (workers->instrument[i].nloops > 0)
+			return true;
+	return false;
+}
+
 /*
- * Lines under a scan of a vecstore index in EXPLAIN (ANALYZE, VERBOSE).  Not
- * below Gather: workers keep their counts to themselves, and the leader's alone
- * would be taken for the whole.
+ * Lines under a scan of a vecstore index in EXPLAIN (ANALYZE, VERBOSE).  None
+ * if workers scanned it: they keep their counts to themselves, and the leader's
+ * alone would be taken for the whole.
  */
 static void
 explain_node(PlanState *node, List *ancestors, const char *relationship,
@@ -225,7 +237,7 @@ explain_node(PlanState *node, List *ancestors, const char *relationship,
 
 	if (next_per_node_hook)
 		next_per_node_hook(node, ancestors, relationship, plan_name, es);
-	if (!es->analyze || !es->verbose || node->worker_instrument ||
+	if (!es->analyze || !es->verbose || workers_ran(node) ||
 		!node_counts(node, &counts))
 		return;
 	ExplainPropertyInteger("Vertices Expanded", NULL, counts.expanded, es);
