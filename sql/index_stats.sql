@@ -13,17 +13,17 @@ SELECT edges FROM vecstore_check('items_v');
 INSERT INTO items VALUES (9, NULL), (10, NULL);
 SET enable_seqscan = off;
 SET enable_sort = off;
-SELECT id FROM items ORDER BY v <-> '[10,0,0]' LIMIT 1;
+SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 1;
 SET vecstore.explain = on;
-SELECT id FROM items ORDER BY v <-> '[10,0,0]' LIMIT 5;
+SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 5;
 -- to the end: nothing but the NULLs is left to the sweep
-SELECT id FROM items ORDER BY v <-> '[10,0,0]' LIMIT 10;
-SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[10,0,0]') q;
+SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 10;
+SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[11,0,0]') q;
 -- batches of three: the last has two
 SET vecstore.ef_search = 3;
-SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[10,0,0]' LIMIT 8) q;
+SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 8) q;
 -- a filter that nothing passes
-SELECT id FROM items WHERE id > 100 ORDER BY v <-> '[10,0,0]' LIMIT 1;
+SELECT id FROM items WHERE id > 100 ORDER BY v <-> '[11,0,0]' LIMIT 1;
 RESET vecstore.ef_search;
 -- no distance to anything
 SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> (SELECT NULL::vecstore)) q;
@@ -33,23 +33,30 @@ DROP INDEX items_cosine;
 -- one NOTICE for each time the scan starts again; none for a plan that is not
 -- executed, or not through the index
 SELECT q, (SELECT id FROM items ORDER BY v <-> ARRAY[q, 0, 0]::vecstore LIMIT 1) FROM generate_series(1, 3) q;
-EXPLAIN (COSTS OFF) SELECT id FROM items ORDER BY v <-> '[10,0,0]' LIMIT 5;
-SELECT count(*) FROM (SELECT id FROM items ORDER BY v <+> '[10,0,0]' LIMIT 5) q;
+EXPLAIN (COSTS OFF) SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 5;
+SELECT count(*) FROM (SELECT id FROM items ORDER BY v <+> '[11,0,0]' LIMIT 5) q;
+-- a plan made once for all: settings hold as of the execution
+PREPARE nearest AS SELECT id FROM items ORDER BY v <-> '[11,0,0]' LIMIT 3;
+EXECUTE nearest;
+SET vecstore.ef_search = 6;
+EXECUTE nearest;
+RESET vecstore.ef_search;
+DEALLOCATE nearest;
 -- a cursor tells when it is closed; one that an error ends tells nothing
 BEGIN;
-DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 FETCH 2 FROM c;
 CLOSE c;
-DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 FETCH 2 FROM c;
 SELECT 1 / 0;
 ROLLBACK;
-SELECT id FROM items WHERE 1 / (id - 2) > 100 ORDER BY v <-> '[10,0,0]';
+SELECT id FROM items WHERE 1 / (id - 2) > 100 ORDER BY v <-> '[11,0,0]';
 BEGIN;
-DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 FETCH 2 FROM c;
 SAVEPOINT a;
-DECLARE d CURSOR FOR SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+DECLARE d CURSOR FOR SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 FETCH 3 FROM d;
 ROLLBACK TO a;
 COMMIT;
@@ -58,9 +65,9 @@ SELECT vecstore_recall('items_v', 3, 5);
 SHOW vecstore.explain;
 TRUNCATE items;
 INSERT INTO items VALUES (1, NULL);
-SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 RESET vecstore.explain;
-SELECT id FROM items ORDER BY v <-> '[10,0,0]';
+SELECT id FROM items ORDER BY v <-> '[11,0,0]';
 SELECT outcome('SET vecstore.explain = maybe');
 DROP TABLE items;
 
