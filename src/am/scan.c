@@ -100,7 +100,12 @@ end_run(IndexScanDesc scan)
 	VsScan	   *state = scan->opaque;
 
 	if (state->phase != VS_SCAN_START && vs_explain)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
 		vs_stats_report(scan->indexRelation, &state->run);
+		MemoryContextSwitchTo(old);
+	}
 	vs_counts_add(&state->before, &state->run);
 	memset(&state->run, 0, sizeof(VsScanCounts));
 	memset(&state->noted, 0, sizeof(VsScanCounts));
