@@ -6,6 +6,7 @@ SELECT pg_describe_object(classid, objid, objsubid) AS without_comment
 	WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vecstore')
 		AND deptype = 'e'
 		AND (classid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_opclass'::regclass, 'pg_am'::regclass)
+			OR classid = 'pg_class'::regclass
 			OR classid = 'pg_type'::regclass AND (SELECT typtype = 'b' AND typelem = 0 FROM pg_type WHERE oid = objid))
 		AND obj_description(objid, classid::regclass::name) IS NULL
 	ORDER BY 1;

@@ -57,6 +57,15 @@ UPDATE items SET v = NULL WHERE v = '[1,1,1]';
 VACUUM items;
 SELECT vertices, rows, rows_aside, (SELECT count(*) FROM items WHERE v IS NOT NULL AND v <> '[0,0,0]') AS with_v FROM vecstore_check('items_v');
 SELECT n, same_rows, same_order FROM compare('SELECT id, v <=> ''[1,2,3]'' FROM items ORDER BY v <=> ''[1,2,3]''');
+-- zero vectors become others, and others zero; then all at once, by a build
+UPDATE items SET v = CASE WHEN v = '[0,0,0]' THEN '[3,1,2]'::vecstore ELSE '[0,0,0]' END WHERE v IS NOT NULL AND id % 8 = 0;
+SELECT count(*) FILTER (WHERE v = '[0,0,0]') AS zero, count(*) FILTER (WHERE v = '[3,1,2]') AS others, count(*) FROM items;
+SELECT n, same_rows, same_order FROM compare('SELECT id, v <=> ''[1,2,3]'' FROM items ORDER BY v <=> ''[1,2,3]''');
+VACUUM items;
+SELECT vertices, rows, rows_aside, (SELECT count(*) FROM items WHERE v IS NOT NULL AND v <> '[0,0,0]') AS with_v FROM vecstore_check('items_v');
+REINDEX INDEX items_v;
+SELECT vertices, rows, rows_aside FROM vecstore_check('items_v');
+SELECT n, same_rows, same_order FROM compare('SELECT id, v <=> ''[1,2,3]'' FROM items ORDER BY v <=> ''[1,2,3]''');
 DROP TABLE items;
 
 -- ---- updates ----

@@ -111,6 +111,14 @@ vs_extend(Relation rel, ForkNumber fork)
 #endif
 
 /*
+ * From 18 on an extension can add lines to a node of EXPLAIN, from the moment
+ * it is loaded.
+ */
+#if PG_VERSION_NUM >= 180000
+#define VS_HAVE_EXPLAIN_HOOK
+#endif
+
+/*
  * A path not to be taken costs infinitely much.  18 compares how many nodes are
  * disabled (enable_seqscan = off makes it one) before it compares costs.
  */

@@ -2,9 +2,9 @@
  * vecstore.c
  *		The door of the shared library: what happens when a backend loads it.
  *
- * There is no shared_preload_libraries entry and no hook.  A backend loads
- * the library when it first calls one of its functions; all there is to do
- * then is to declare the settings.
+ * There is no shared_preload_libraries entry.  A backend loads the library when
+ * it first calls one of its functions; all there is to do then is to declare
+ * the settings and, from PostgreSQL 18 on, to offer lines to EXPLAIN.
  */
 #include "postgres.h"
 

@@ -9,6 +9,7 @@
 
 #include "access/reloptions.h"
 #include "am/am.h"
+#include "am/stats.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
@@ -16,6 +17,7 @@
 
 int			vs_ef_search = VS_DEFAULT_EF_SEARCH;
 bool		vs_strict_order = false;
+bool		vs_explain = false;
 
 static relopt_kind options_kind;
 
@@ -48,6 +50,12 @@ vs_am_init(void)
 							 "Drop rows that are found too late to come in order of distance.",
 							 "Off, such rows are returned late.",
 							 &vs_strict_order, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("vecstore.explain",
+							 "Tell what each index scan did.",
+							 "A NOTICE when the scan ends: vertices expanded, distances computed, rows returned, and whether and why it read the whole index.",
+							 &vs_explain, false, PGC_USERSET, 0, NULL, NULL, NULL);
+
+	vs_stats_init();
 }
 
 static bytea *

@@ -32,6 +32,7 @@ typedef struct VsOptions
 /* Settings. */
 extern int	vs_ef_search;
 extern bool vs_strict_order;
+extern bool vs_explain;
 
 /* The one support function of an operator class: which metric it is. */
 #define VS_METRIC_PROC		1
@@ -62,6 +63,9 @@ extern const float *vs_index_form_vector(Relation rel, const VsIndex *index, Dat
  * unless it is one and the caller may read its table.
  */
 extern Relation vs_index_open_checked(Oid oid);
+
+/* The quantization that the index's neighbours' codes are of. */
+extern const char *vs_quantization_in_use(const VsIndex *index);
 
 /* The access method's functions, one file each. */
 extern IndexBuildResult *vs_build(Relation heap, Relation rel, struct IndexInfo *info);

@@ -242,6 +242,7 @@ vs_search_descend(VsSearch *search, const float *query,
 
 	if (graph->price(graph, query, entry, 1) == 0)
 		return false;
+	search->priced++;
 	for (int l = entry_level; l > level; l--)
 	{
 		vs_search_level(search, query, entry, 1, l, 1, false);

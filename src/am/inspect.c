@@ -373,11 +373,19 @@ check_entry(Inspection *in)
 
 /* ---- functions ---- */
 
+/*
+ * What "auto" has chosen, as far as codes go: none yet.
+ */
+const char *
+vs_quantization_in_use(const VsIndex *index)
+{
+	return index->codecs >> 4 == VS_CODEC_NONE ? "none" : "rabitq";
+}
+
 PG_FUNCTION_INFO_V1(vecstore_index_info);
 Datum
 vecstore_index_info(PG_FUNCTION_ARGS)
 {
-	static const char *const quantizations[] = {"auto", "none", "rabitq"};
 	Relation	rel = vs_index_open_checked(PG_GETARG_OID(0));
 	Inspection	in;
 	TupleDesc	desc;
@@ -393,10 +401,7 @@ vecstore_index_info(PG_FUNCTION_ARGS)
 	values[3] = Int64GetDatum(in.tombstones);
 	values[4] = Int32GetDatum(in.index.m);
 	values[5] = Int32GetDatum(in.index.ef_construction);
-	/* What "auto" has chosen, as far as codes go: none yet. */
-	values[6] = CStringGetTextDatum(in.index.codecs >> 4 == VS_CODEC_NONE ?
-									quantizations[VS_QUANTIZATION_NONE] :
-									quantizations[VS_QUANTIZATION_RABITQ]);
+	values[6] = CStringGetTextDatum(vs_quantization_in_use(&in.index));
 	values[7] = Int32GetDatum(in.levels);
 	values[8] = Int64GetDatum((int64) in.nblocks * BLCKSZ);
 	values[9] = Int32GetDatum(VS_FORMAT_VERSION);

@@ -230,6 +230,10 @@ vecstore_recall(PG_FUNCTION_ARGS)
 						   security | SECURITY_RESTRICTED_OPERATION);
 	guc_level = NewGUCNestLevel();
 
+	/* These scans are not the user's, who would get a NOTICE for each. */
+	(void) set_config_option("vecstore.explain", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+
 	recall.metric = vs_index_metric(recall.rel);
 	recall.info = BuildIndexInfo(recall.rel);
 	recall.estate = CreateExecutorState();

@@ -27,6 +27,7 @@
 #include "access/relscan.h"
 #include "am/am.h"
 #include "am/pagegraph.h"
+#include "am/stats.h"
 #include "catalog/pg_operator_d.h"
 #include "catalog/pg_type_d.h"
 #include "executor/tuptable.h"
@@ -38,7 +39,7 @@
 /*
  * A vertex that is visited through the graph costs about this many times what
  * it costs in a sweep; past 1 / SWEEP_RATIO of the vertices a sweep is cheaper
- * than going on.
+ * than going on.  (stats.c tells the user "an eighth".)
  */
 #define SWEEP_RATIO		8
 
@@ -70,6 +71,11 @@ typedef struct VsScan
 
 	Tuplesortstate *sort;		/* what the sweep found */
 	TupleTableSlot *slot;
+
+	int64		swept_distances;	/* computed by the sweep */
+	VsScanCounts run;			/* what was done since the last rescan */
+	VsScanCounts noted;			/* as much of it is in the session's counters */
+	VsScanCounts before;		/* what was done before the last rescan */
 } VsScan;
 
 IndexScanDesc
@@ -85,10 +91,24 @@ vs_beginscan(Relation rel, int nkeys, int norderbys)
 	return scan;
 }
 
-/* Give back what the last run of the scan held. */
+/*
+ * Give back what the last run of the scan held, and tell what it did.
+ */
 static void
-end_run(VsScan *state)
+end_run(IndexScanDesc scan)
 {
+	VsScan	   *state = scan->opaque;
+
+	if (state->phase != VS_SCAN_START && vs_explain)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
+		vs_stats_report(scan->indexRelation, &state->run);
+		MemoryContextSwitchTo(old);
+	}
+	vs_counts_add(&state->before, &state->run);
+	memset(&state->run, 0, sizeof(VsScanCounts));
+	memset(&state->noted, 0, sizeof(VsScanCounts));
 	if (state->sort)
 		tuplesort_end(state->sort);
 	if (state->slot)
@@ -103,7 +123,7 @@ vs_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int nor
 {
 	VsScan	   *state = scan->opaque;
 
-	end_run(state);
+	end_run(scan);
 	state->phase = VS_SCAN_START;
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -116,10 +136,31 @@ vs_endscan(IndexScanDesc scan)
 {
 	VsScan	   *state = scan->opaque;
 
-	end_run(state);
+	end_run(scan);
 	MemoryContextDelete(state->context);
 	pfree(state);
 	scan->opaque = NULL;
+}
+
+VsScanCounts
+vs_scan_counts(IndexScanDesc scan)
+{
+	VsScan	   *state = scan->opaque;
+	VsScanCounts counts = state->before;
+
+	vs_counts_add(&counts, &state->run);
+	return counts;
+}
+
+/*
+ * Count what the search has done by now.
+ */
+static void
+note_work(VsScan *state)
+{
+	state->run.expanded = state->search.expanded;
+	state->run.distances = state->search.priced + state->swept_distances;
+	vs_stats_note(RelationGetRelid(state->graph.rel), &state->run, &state->noted);
 }
 
 /* ---- the graph ---- */
@@ -134,6 +175,8 @@ take_batch(VsScan *state)
 	state->next = 0;
 	for (int i = 0; i < state->nbatch; i++)
 		vs_idset_add(&state->returned, state->batch[i].id);
+	state->run.batches++;
+	note_work(state);
 }
 
 /*
@@ -161,15 +204,18 @@ search_first(VsScan *state, Relation rel)
 	return false;
 }
 
-/* Whether a sweep is the better way to go on. */
-static bool
+/* Whether and why a sweep is the better way to go on. */
+static VsSweepReason
 graph_is_spent(VsScan *state)
 {
 	double		vertices = (double) RelationGetNumberOfBlocks(state->graph.rel) *
 		state->index.slots_per_page;
 
-	return vs_search_is_full(&state->search) ||
-		state->search.visited.count > vertices / SWEEP_RATIO;
+	if (vs_search_is_full(&state->search))
+		return VS_SWEEP_MEMORY;
+	if (state->search.visited.count > vertices / SWEEP_RATIO)
+		return VS_SWEEP_SHARE;
+	return VS_SWEEP_NONE;
 }
 
 /* ---- the sweep ---- */
@@ -232,9 +278,12 @@ sweep_vertex(VsScan *state, SweepPage *page, VsId id, VsVertex *vertex)
 	if (ItemPointerIsValid(&vertex->overflow))
 		ntids = vs_locked_vertex_tids(state->graph.rel, id, vertex, &tids);
 	if (state->query)
+	{
+		state->swept_distances++;
 		add_rows(page, tids, ntids,
 				 state->graph.graph.kernel(state->query, VsVertexVector(index, vertex),
 										   index->dims), false);
+	}
 	else
 		add_rows(page, tids, ntids, NAN, false);
 }
@@ -260,10 +309,12 @@ sweep_long_vertices(VsScan *state, SweepPage *page)
 			continue;
 		ntids = vs_vertex_tids(state->graph.rel, index, page->long_ids[i],
 							   vertex->version, &tids);
-		if (ntids > 0)
-			add_rows(page, tids, ntids,
-					 state->graph.graph.kernel(state->query, state->graph.buffer,
-											   index->dims), false);
+		if (ntids == 0)
+			continue;
+		state->swept_distances++;
+		add_rows(page, tids, ntids,
+				 state->graph.graph.kernel(state->query, state->graph.buffer,
+										   index->dims), false);
 	}
 }
 
@@ -304,7 +355,7 @@ sweep_block(VsScan *state, SweepPage *page, BlockNumber block,
  * Read the index from end to end, and sort what was not returned yet.
  */
 static void
-sweep(VsScan *state)
+sweep(VsScan *state, VsSweepReason reason)
 {
 	Relation	rel = state->graph.rel;
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
@@ -336,6 +387,7 @@ sweep(VsScan *state)
 		page.long_vertices = palloc(slots * sizeof(VsVertex *));
 		sweep_block(state, &page, block, strategy);
 		MemoryContextSwitchTo(old);
+		state->run.swept += page.n;
 		for (int i = 0; i < page.n; i++)
 		{
 			ExecClearTuple(slot);
@@ -352,6 +404,10 @@ sweep(VsScan *state)
 	ExecDropSingleTupleTableSlot(slot);
 	MemoryContextDelete(page_context);
 	tuplesort_performsort(state->sort);
+	state->phase = VS_SCAN_SWEEP;
+	state->run.sweeps++;
+	state->run.reason = reason;
+	note_work(state);
 }
 
 /* ---- one row at a time ---- */
@@ -367,6 +423,9 @@ start(IndexScanDesc scan)
 
 	pgstat_count_index_scan(rel);
 	vs_count_index_search(scan);
+	state->run.scans = 1;
+	state->run.ef = vs_ef_search;
+	state->swept_distances = 0;
 	state->query = NULL;
 	state->nbatch = state->next = 0;
 	state->ntids = state->next_tid = 0;
@@ -381,20 +440,20 @@ start(IndexScanDesc scan)
 		state->query = vs_index_form_vector(rel, &state->index,
 											scan->orderByData[0].sk_argument);
 
-	if (state->query && search_first(state, rel))
+	if (state->query == NULL)
+		sweep(state, VS_SWEEP_NO_QUERY);
+	else if (search_first(state, rel))
 		state->phase = VS_SCAN_GRAPH;
 	else
-	{
-		sweep(state);
-		state->phase = VS_SCAN_SWEEP;
-	}
+		sweep(state, VS_SWEEP_EMPTY);
 }
 
 /*
- * The next heap TID that the graph gives; false if it has no more to give.
+ * The next heap TID that the graph gives; false if it has no more to give, and
+ * why is in *reason.
  */
 static bool
-next_from_graph(VsScan *state, ItemPointerData *tid)
+next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 {
 	while (state->next_tid >= state->ntids)
 	{
@@ -402,7 +461,10 @@ next_from_graph(VsScan *state, ItemPointerData *tid)
 
 		if (state->next >= state->nbatch)
 		{
-			if (graph_is_spent(state) || !vs_search_next(&state->search))
+			*reason = graph_is_spent(state);
+			if (*reason == VS_SWEEP_NONE && !vs_search_next(&state->search))
+				*reason = VS_SWEEP_END;
+			if (*reason != VS_SWEEP_NONE)
 				return false;
 			take_batch(state);
 		}
@@ -450,17 +512,17 @@ vs_gettuple(IndexScanDesc scan, ScanDirection dir)
 	if (!ScanDirectionIsForward(dir))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a vecstore index can only be scanned forward")));
+				 errmsg("a vecstore index can only be scanned forward"),
+				 errhint("Declare the cursor with SCROLL, so that it keeps the rows it has returned.")));
 	if (state->phase == VS_SCAN_START)
 		start(scan);
 	if (state->phase == VS_SCAN_GRAPH)
 	{
-		found = next_from_graph(state, &scan->xs_heaptid);
+		VsSweepReason reason;
+
+		found = next_from_graph(state, &scan->xs_heaptid, &reason);
 		if (!found)
-		{
-			sweep(state);
-			state->phase = VS_SCAN_SWEEP;
-		}
+			sweep(state, reason);
 	}
 	if (state->phase == VS_SCAN_SWEEP)
 	{
@@ -468,6 +530,7 @@ vs_gettuple(IndexScanDesc scan, ScanDirection dir)
 		if (!found)
 			state->phase = VS_SCAN_DONE;
 	}
+	state->run.rows += found;
 	MemoryContextSwitchTo(old);
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;

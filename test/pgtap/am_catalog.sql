@@ -13,7 +13,7 @@ INSERT INTO metric VALUES
 	('canberra', '</>', 'canberra_distance'),
 	('bray_curtis', '<*>', 'bray_curtis_distance');
 
-SELECT plan(9 * 4 + 5);
+SELECT plan(9 * 4 + 9);
 
 SELECT is((SELECT amtype FROM pg_am WHERE amname = 'vecstore'), 'i'::"char", 'vecstore is an index access method');
 
@@ -41,5 +41,13 @@ WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'vecstore') AND opcintyp
 SELECT has_function('public', function, ARRAY['regclass'])
 FROM unnest(ARRAY['vecstore_index_info', 'vecstore_check']) function;
 SELECT has_function('public', 'vecstore_recall', ARRAY['regclass', 'integer', 'integer']);
+
+SELECT has_function('public', 'vecstore_stat_index', ARRAY['oid']);
+SELECT has_function('public', 'vecstore_stat_reset', '{}'::name[]);
+SELECT columns_are('public', 'vecstore_stat_indexes', ARRAY['schemaname', 'relname', 'indexrelname', 'indexrelid',
+	'metric', 'dimensions', 'm', 'ef_construction', 'quantization', 'vertices', 'bytes',
+	'idx_scan', 'idx_tup_read', 'idx_tup_fetch', 'last_idx_scan', 'blks_read', 'blks_hit',
+	'scans', 'vertices_expanded', 'distances_computed', 'sweeps']);
+SELECT table_privs_are('public', 'vecstore_stat_indexes', 'public', ARRAY['SELECT']);
 
 SELECT * FROM finish();

@@ -82,6 +82,12 @@ is($new->safe_psql('postgres', $definitions), $before, 'upgraded: the same index
 is($new->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id'),
 	$rows, 'upgraded: the same rows');
 check_index($new, 'items', 24, 'upgraded');
+is( $new->safe_psql(
+		'postgres',
+		"SELECT count(*), count(*) FILTER (WHERE metric IS NOT NULL AND bytes > 0), bool_and(has_table_privilege('pg_monitor', 'vecstore_stat_indexes', 'SELECT')) FROM vecstore_stat_indexes"
+	),
+	'10|10|t',
+	'upgraded: the view of the indexes, for everybody');
 $new->safe_psql('postgres',
 	'INSERT INTO items (embedding) SELECT test_vector(1000 + i, 24) FROM generate_series(1, 50) i');
 $new->safe_psql('postgres', 'DELETE FROM items WHERE id % 5 = 0');
