@@ -40,7 +40,7 @@
 #define MIN_ROWS		5000
 
 /* With less memory than this the overhead of sharing it counts. */
-#define MIN_SHARED_BYTES	((uint64) 4 * 1024 * 1024)
+#define MIN_SHARED_BYTES	((uint64) 2 * 1024 * 1024)
 
 /* Everything the leader holds of a parallel build. */
 typedef struct Leader

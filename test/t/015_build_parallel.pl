@@ -1,0 +1,171 @@
+# An index built by several processes: with as many as asked for, with fewer,
+# with none; in little memory; cancelled at any moment; on a standby and after a
+# crash; beside writers.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+use Vecstore qw(check_index check_no_crash check_recall create_items start_workload
+  stop_workload write_workload);
+
+my $dims = 48;
+my $primary = PostgreSQL::Test::Cluster->new('primary');
+$primary->init(allows_streaming => 1);
+$primary->append_conf('postgresql.conf', q{
+autovacuum = off
+max_worker_processes = 8
+max_parallel_workers = 8
+max_parallel_maintenance_workers = 4
+wal_consistency_checking = all
+wal_keep_size = 1GB
+log_min_messages = debug1
+});
+$primary->start;
+$primary->safe_psql('postgres', 'CREATE EXTENSION vecstore');
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+create_items($primary, 'items', dims => $dims, rows => 4000);
+$primary->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 3)');
+
+# Build items_idx anew with these settings; returns how many workers helped, and
+# the messages.
+sub rebuild
+{
+	my ($settings, $command) = @_;
+	my $offset = -s $primary->logfile;
+	my ($status, $stdout, $stderr) =
+	  $primary->psql('postgres', "$settings " . ($command // 'REINDEX INDEX items_idx'));
+
+	is($status, 0, 'built') or diag($stderr);
+	my ($workers) = slurp_file($primary->logfile, $offset) =~ /"\w+" with (\d+) parallel workers/;
+	return ($workers // 0, $stderr);
+}
+
+# A whole index, here and on the standby.
+sub check_both
+{
+	my ($label) = @_;
+	check_index($primary, 'items', $dims, $label);
+	check_recall($primary, 'items', $label);
+	$primary->wait_for_catchup($standby, 'replay');
+	check_index($standby, 'items', $dims, "$label, standby");
+	return;
+}
+
+my ($workers, $messages) = rebuild('');
+is($workers, 3, 'as many workers as asked for');
+check_both('three workers');
+
+($workers) = rebuild("SET max_parallel_maintenance_workers = 1;");
+is($workers, 1, 'no more than the setting allows');
+check_both('one worker');
+
+($workers) = rebuild('SET max_parallel_workers = 0;');
+is($workers, 0, 'no worker could be had');
+check_both('none came');
+
+($workers) = rebuild('SET max_parallel_maintenance_workers = 0;');
+is($workers, 0, 'no worker asked for');
+
+# Memory for all links and some vectors; and for not even the links.
+$primary->safe_psql('postgres', q{
+	INSERT INTO items (embedding) SELECT test_vector(500000 + i, 48) FROM generate_series(1, 12000) i;
+	VACUUM ANALYZE items});
+($workers, $messages) = rebuild("SET maintenance_work_mem = '7MB';");
+is($workers, 3, 'little memory, shared');
+like($messages, qr/\d+% of the vectors will be read from the index's pages/, 'for some vectors');
+check_both('vectors on pages');
+
+($workers, $messages) = rebuild("SET maintenance_work_mem = '4MB';");
+is($workers, 3, 'less memory, shared');
+like($messages, qr/no longer fits into maintenance_work_mem/, 'not for all links');
+check_both('rows inserted');
+
+# Vectors longer than a page.
+$primary->safe_psql('postgres', q{
+	CREATE TABLE long_items (id int, embedding vecstore(2500)) WITH (parallel_workers = 2);
+	INSERT INTO long_items SELECT i, test_vector(i, 2500) FROM generate_series(1, 300) i});
+rebuild('', 'CREATE INDEX long_items_idx ON long_items USING vecstore (embedding vecstore_l2_ops)');
+check_index($primary, 'long_items', 2500, 'long vectors');
+$primary->wait_for_catchup($standby, 'replay');
+check_index($standby, 'long_items', 2500, 'long vectors, standby');
+
+# Unlogged tables, and expressions and predicates, that workers may compute or not.
+$primary->safe_psql('postgres', q{
+	CREATE UNLOGGED TABLE quick (id int, embedding vecstore(48)) WITH (parallel_workers = 2);
+	INSERT INTO quick SELECT id, embedding FROM items});
+($workers) = rebuild('', 'CREATE INDEX quick_idx ON quick USING vecstore (embedding vecstore_l2_ops)');
+is($workers, 2, 'unlogged table');
+check_index($primary, 'quick', $dims, 'unlogged');
+$primary->safe_psql('postgres', q{
+	CREATE FUNCTION halve(v vecstore) RETURNS vecstore(48) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+		AS $$ BEGIN RETURN subvector(v, 1, 48); END $$;
+	CREATE FUNCTION halve_here(v vecstore) RETURNS vecstore(48) LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
+		AS $$ BEGIN RETURN subvector(v, 1, 48); END $$});
+($workers) = rebuild('', 'CREATE INDEX quick_safe ON quick USING vecstore ((halve(embedding)::vecstore(48)) vecstore_l2_ops) WHERE id > 100');
+is($workers, 2, 'a safe expression');
+($workers) = rebuild('', 'CREATE INDEX quick_unsafe ON quick USING vecstore ((halve_here(embedding)::vecstore(48)) vecstore_l2_ops) WHERE id > 100');
+is($workers, 0, 'an unsafe expression');
+is( $primary->safe_psql('postgres', q{
+	SELECT count(DISTINCT rows) FROM (VALUES ('quick_safe'), ('quick_unsafe')) i(name), vecstore_check(name::regclass)}),
+	1, 'both hold the same rows');
+
+# Cancelled at many moments: nothing is left, neither file nor process.
+my $files = "SELECT count(*) FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = 'postgres')) f";
+$primary->safe_psql('postgres', 'CHECKPOINT');
+my $before = $primary->safe_psql('postgres', $files);
+my $cancelled = 0;
+foreach my $ms (1, 3, 10, 20, 40, 80, 120, 160, 250, 400, 600)
+{
+	foreach my $memory ('4MB', '64MB')
+	{
+		my ($status, $stdout, $stderr) = $primary->psql('postgres', qq{
+			SET maintenance_work_mem = '$memory'; SET statement_timeout = $ms;
+			BEGIN; CREATE INDEX cancelled ON items USING vecstore (embedding vecstore_l2_ops); ROLLBACK});
+		$cancelled++ if $stderr =~ /canceling statement due to statement timeout/;
+		unlike($stderr, qr/ERROR:  (?!canceling statement)/, "no other error after $ms ms, $memory");
+	}
+}
+cmp_ok($cancelled, '>', 3, "$cancelled builds were cancelled");
+$primary->safe_psql('postgres', 'CHECKPOINT');
+is($primary->safe_psql('postgres', $files), $before, 'no file is left');
+is($primary->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker'"),
+	0, 'no worker is left');
+
+# Beside writers.
+my $writes = start_workload($primary, 1, '-c', 2, write_workload($primary, 'items', $dims, 0));
+usleep(300_000);
+foreach my $round (1 .. 2)
+{
+	($workers) = rebuild('', 'REINDEX INDEX CONCURRENTLY items_idx');
+	is($workers, 3, 'concurrently');
+}
+stop_workload($writes, 'writers');
+check_both('concurrently');
+
+# A crash right after, before any checkpoint; and without WAL for new files.
+rebuild('');
+$primary->stop('immediate');
+$primary->start;
+check_both('after a crash');
+$standby->stop;
+$primary->append_conf('postgresql.conf', "wal_level = minimal\nmax_wal_senders = 0\nwal_consistency_checking = ''");
+$primary->restart;
+($workers) = rebuild("SET maintenance_work_mem = '4MB';",
+	'BEGIN; DROP INDEX items_idx; CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops); COMMIT');
+is($workers, 3, 'wal_level = minimal');
+$primary->stop('immediate');
+$primary->start;
+check_index($primary, 'items', $dims, 'minimal, after a crash');
+check_no_crash($primary, 'primary');
+$primary->stop;
+done_testing();
