@@ -16,9 +16,16 @@
 /* How often a list that others keep changing is read again before giving up. */
 #define MAX_TRIES		8
 
-/* While mending: candidates enough, and dead vertices looked behind at most. */
+/*
+ * While mending: candidates enough for one place and for a list, and dead
+ * vertices looked behind at most.  Each candidate costs a page to be touched.
+ */
+#define REPAIR_FOR_PLACE	20
 #define REPAIR_CANDIDATES	128
 #define REPAIR_DEAD			256
+
+/* Candidates compared with the list for each place to fill. */
+#define REPAIR_LOOKS		4
 
 VsMetric
 vs_graph_metric(const VsIndex *index)
@@ -689,14 +696,15 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 /*
  * Collect live candidates behind the dead neighbours of a list: the dead ones'
  * neighbours, and behind those that are dead as well, until there are enough.
- * cands holds n and has room; returns how many there are then.
+ * Returns how many.
  */
 static int
 look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
-			VsId *queue, int nqueue, VsIdSet *seen, VsCandidate *cands, int n)
+			VsId *queue, int nqueue, VsIdSet *seen, VsCandidate *cands)
 {
 	VsCandidate *list = palloc(VsDegree(&graph->index, level) * sizeof(VsCandidate));
-	int			enough = n + REPAIR_CANDIDATES;
+	int			enough = Min(REPAIR_CANDIDATES, Max(2, nqueue) * REPAIR_FOR_PLACE);
+	int			n = 0;
 
 	for (int i = 0; i < nqueue && n < enough; i++)
 	{
@@ -723,13 +731,57 @@ look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
 	return n;
 }
 
+/*
+ * Whether a candidate for a place is nearer to a member of the list than to
+ * the vertex.
+ */
+static bool
+is_covered_by_list(VsGraph *graph, const VsCandidate *cand, const VsCandidate *list, int n)
+{
+	const float *vector = graph->vector(graph, cand->id);
+
+	for (int i = 0; i < n && vector; i++)
+	{
+		const float *member = graph->vector(graph, list[i].id);
+
+		if (member && graph->kernel(vector, member, graph->index.dims) < cand->rank)
+			return true;
+	}
+	return vector == NULL;
+}
+
+/*
+ * Fill the places behind the n members of a list: with the nearest candidates
+ * that no member covers, then with the nearest of the others.  The members were
+ * chosen once and stay; so a repair costs a few distances a place, where a
+ * choice among all would compare all of them with each other.
+ */
+static int
+fill_places(VsGraph *graph, VsCandidate *list, int n, int max,
+			VsCandidate *cands, int ncands)
+{
+	int			looked = Min(ncands, REPAIR_LOOKS * (max - n));
+	int			npruned = 0;
+
+	for (int i = 0; i < looked && n < max; i++)
+	{
+		if (is_covered_by_list(graph, &cands[i], list, n))
+			cands[npruned++] = cands[i];
+		else
+			list[n++] = cands[i];
+	}
+	for (int i = 0; i < npruned && n < max; i++)
+		list[n++] = cands[i];
+	return n;
+}
+
 void
 vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
-	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
-	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc(max * sizeof(VsCandidate));
+	VsCandidate *cands = palloc(REPAIR_CANDIDATES * sizeof(VsCandidate));
 	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
 	VsIdSet		seen;
 
@@ -739,6 +791,7 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		int			nold = graph->neighbours(graph, vertex.id, level, old);
 		const float *vector;
 		int			n = 0;
+		int			ncands;
 		int			nqueue = 0;
 
 		vs_idset_clear(&seen);
@@ -748,18 +801,18 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 			if (vs_idset_has(dead, old[i].id))
 				queue[nqueue++] = old[i].id;
 			else
-				cands[n++] = old[i];
+				list[n++] = old[i];
 		}
 		if (nqueue == 0)
 			break;
 		vector = graph->vector(graph, vertex.id);
 		if (vector == NULL)
 			break;
-		n = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands, n);
-		n = price_unknown(graph, vector, cands, n);
-		vs_sort_candidates(cands, n);
-		n = vs_choose_neighbours(graph, cands, n, max, chosen);
-		if (graph->replace(graph, &vertex, level, old, nold, chosen, n))
+		ncands = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands);
+		ncands = graph->price(graph, vector, cands, ncands);
+		vs_sort_candidates(cands, ncands);
+		n = fill_places(graph, list, n, max, cands, ncands);
+		if (graph->replace(graph, &vertex, level, old, nold, list, n))
 			break;
 	}
 }

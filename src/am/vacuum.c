@@ -606,7 +606,7 @@ repair(VacuumState *vacuum)
 		count_indegrees(vacuum, block);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(vacuum->scratch);
-		vs_pagegraph_reset(&vacuum->graph);
+		vacuum->graph.graph.forget(&vacuum->graph.graph);
 	}
 	attach_unnamed(vacuum);
 }
