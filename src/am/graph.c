@@ -647,8 +647,8 @@ take_place(VsGraph *graph, VsCandidate vertex, VsCandidate place, VsInDegrees *d
 		list[at].rank = place.rank;
 		list[at].cover = VS_COVER_UNKNOWN;
 		taken = graph->replace(graph, &place, 0, old, n, list, Max(n, at + 1));
-		if (taken && at < n && degrees->counts[old[at].id] < 255)
-			degrees->counts[old[at].id]--;
+		if (taken && at < n)
+			vs_indegree_subtract(degrees, old[at].id);
 	}
 	if (taken)
 		vs_indegree_add(degrees, vertex.id);
@@ -775,8 +775,20 @@ fill_places(VsGraph *graph, VsCandidate *list, int n, int max,
 	return n;
 }
 
-void
-vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead)
+/* Count a list that took the place of another. */
+static void
+recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
+		const VsCandidate *new, int nnew)
+{
+	for (int i = 0; i < nold; i++)
+		vs_indegree_subtract(degrees, old[i].id);
+	for (int i = 0; i < nnew; i++)
+		vs_indegree_add(degrees, new[i].id);
+}
+
+bool
+vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead,
+				VsInDegrees *degrees)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
@@ -784,9 +796,10 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 	VsCandidate *cands = palloc(REPAIR_CANDIDATES * sizeof(VsCandidate));
 	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
 	VsIdSet		seen;
+	bool		mended = false;
 
 	vs_idset_init(&seen, CurrentMemoryContext);
-	for (int tries = 0; tries < MAX_TRIES; tries++)
+	for (int tries = 0; tries < MAX_TRIES && !mended; tries++)
 	{
 		int			nold = graph->neighbours(graph, vertex.id, level, old);
 		const float *vector;
@@ -812,9 +825,11 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		ncands = graph->price(graph, vector, cands, ncands);
 		vs_sort_candidates(cands, ncands);
 		n = fill_places(graph, list, n, max, cands, ncands);
-		if (graph->replace(graph, &vertex, level, old, nold, list, n))
-			break;
+		mended = graph->replace(graph, &vertex, level, old, nold, list, n);
+		if (mended && level == 0)
+			recount(degrees, old, nold, list, n);
 	}
+	return mended;
 }
 
 /* ---- levels ---- */
