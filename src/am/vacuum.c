@@ -22,7 +22,7 @@
  * another vertex, which is harmless.
  *
  * Memory is bounded by maintenance_work_mem (autovacuum_work_mem), as far as
- * vacuum_notes.h tells.
+ * vacuum_notes.h tells; vectors kept while lists are mended come on top.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -1071,6 +1071,7 @@ vacuum_init(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *s
 	vacuum->roomy_aux = InvalidBlockNumber;
 }
 
+/* Say what was done; core's own indexes tell such things with DEBUG, too. */
 static void
 report(VacuumState *vacuum)
 {
