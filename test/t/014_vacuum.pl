@@ -6,7 +6,6 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::Bin;
-use Fcntl qw(SEEK_SET);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -113,6 +112,20 @@ is( query(q{SET enable_seqscan = off; WITH found AS MATERIALIZED (
 		SELECT count(*), count(DISTINCT id) FROM found}),
 	'480|480', 'and a scan returns the others');
 
+# ---- upper lists ----
+
+# vecstore_check() counts links of level 0; what upper lists name is read from
+# the file.
+create_items($node, 'upper', dims => 8, rows => 1500, with => 'm = 3');
+query('DELETE FROM upper WHERE id % 3 = 0');
+vacuum('upper', '');
+query('CHECKPOINT');
+my ($links, $stale, $ownerless) = upper_links(
+	$node->data_dir . '/' . query(q{SELECT pg_relation_filepath('upper_idx')}));
+cmp_ok($links, '>', 500, 'there are upper lists');
+is($stale, 0, 'none names a vertex that is gone');
+is($ownerless, 0, 'none has lost its vertex');
+
 # ---- what a crash left between unlinking a segment and removing it ----
 
 # One vertex with 1,000 rows.  All but its first four go, and the file is made
@@ -141,32 +154,85 @@ like(vacuum('segments', ''), qr/: 1 rows removed.* 0 orphans removed/, 'segments
 is(query(q{SELECT rows = (SELECT count(*) FROM segments) FROM vecstore_check('segments_idx')}),
 	't', 'no row is lost');
 
-# Take the overflow segments off the vertices of an index file (page.h tells
-# what lies where); returns how many and the rows they keep, as "(block,line)".
+# The pages of an index file; page.h tells what lies where.
+sub read_pages
+{
+	my ($file) = @_;
+	my @pages;
+	open my $fh, '<:raw', $file or die "$file: $!";
+	while (sysread $fh, my $page, 8192) { push @pages, $page; }
+	close $fh;
+	return @pages;
+}
+
+# Where the tuples of a page of this kind begin, by line pointer from 0; none
+# for another kind, undef for a line pointer that is not in use.
+sub tuples
+{
+	my ($page, $kind) = @_;
+	return () if unpack('S', substr($page, 8184, 2)) != $kind;
+	return map { ($_ >> 15 & 3) == 1 ? $_ & 0x7fff : undef }
+	  unpack 'L*', substr($page, 24, unpack('S', substr($page, 12, 2)) - 24);
+}
+
+# Links in the upper lists of an index file; how many of them, and how many of
+# the lists' owners, are no live vertices.
+sub upper_links
+{
+	my ($file) = @_;
+	my @pages = read_pages($file);
+	my ($m) = unpack 'S', substr($pages[0], 36, 2);
+	my ($slot_bits) = unpack 'C', substr($pages[0], 42, 1);
+	my (%live, $links, $stale, $ownerless);
+	$links = $stale = $ownerless = 0;
+	foreach my $block (1 .. $#pages)
+	{
+		my @at = tuples($pages[$block], 2);
+		foreach my $slot (0 .. $#at)
+		{
+			$live{ $block << $slot_bits | $slot } = 1
+			  if (unpack('C', substr($pages[$block], $at[$slot] + 1, 1)) & 3) == 1;
+		}
+	}
+	foreach my $page (@pages)
+	{
+		foreach my $at (grep { defined } tuples($page, 3))
+		{
+			my ($kind, $owner, $levels) = unpack 'xCx2Lx2S', substr($page, $at, 12);
+			next if $kind != 1;
+			$ownerless++ if !$live{$owner};
+			my @ids = grep { $_ != 0xFFFFFFFF } unpack 'L*', substr($page, $at + 24, 4 * $m * $levels);
+			$links += @ids;
+			$stale += grep { !$live{$_} } @ids;
+		}
+	}
+	return ($links, $stale, $ownerless);
+}
+
+# Take the overflow segments off the vertices of an index file; returns how many
+# vertices had some, and the rows these keep, as "(block,line)".
 sub unlink_segments
 {
 	my ($file) = @_;
+	my @pages = read_pages($file);
 	my ($found, @tids) = (0);
-	open my $fh, '+<:raw', $file or die "$file: $!";
-	for (my $block = 1; $block < (-s $file) / 8192; $block++)
+	foreach my $page (@pages)
 	{
-		sysseek $fh, $block * 8192, SEEK_SET;
-		sysread $fh, my $page, 8192;
-		my $lower = unpack 'S', substr($page, 12, 2);
-		next if unpack('S', substr($page, 8184, 2)) != 2;	# a HEAD page
-		for (my $item = 24; $item < $lower; $item += 4)
+		foreach my $at (tuples($page, 2))
 		{
-			my $at = unpack('L', substr($page, $item, 4)) & 0x7fff;
 			my ($ntids) = unpack 'C', substr($page, $at + 5, 1);
 			next if unpack('S', substr($page, $at + 22, 2)) == 0;	# no overflow
-			push @tids, map { my @t = unpack 'SSS', substr($page, $at + 24 + 6 * $_, 6);
-				sprintf '(%d,%d)', $t[0] << 16 | $t[1], $t[2] } 0 .. $ntids - 1;
+			foreach my $i (0 .. $ntids - 1)
+			{
+				my ($high, $low, $line) = unpack 'SSS', substr($page, $at + 24 + 6 * $i, 6);
+				push @tids, sprintf '(%d,%d)', $high << 16 | $low, $line;
+			}
 			substr($page, $at + 18, 6) = pack 'SSS', 0xFFFF, 0xFFFF, 0;
 			$found++;
 		}
-		sysseek $fh, $block * 8192, SEEK_SET;
-		syswrite $fh, $page;
 	}
+	open my $fh, '>:raw', $file or die "$file: $!";
+	print $fh @pages;
 	close $fh;
 	return ($found, @tids);
 }
