@@ -142,6 +142,13 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_can_build_parallel(am)	((void) 0)
 #endif
 
+/* Who runs an automatic vacuum; autovacuum_work_mem bounds it. */
+#if PG_VERSION_NUM >= 170000
+#define vs_is_autovacuum_worker() AmAutoVacuumWorkerProcess()
+#else
+#define vs_is_autovacuum_worker() IsAutoVacuumWorkerProcess()
+#endif
+
 /* Start to fetch memory that will be read soon. */
 #ifdef __GNUC__
 #define vs_prefetch(address)	__builtin_prefetch(address)

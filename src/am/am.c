@@ -132,7 +132,7 @@ vecstore_handler(PG_FUNCTION_ARGS)
 	am->amcanparallel = false;
 	vs_can_build_parallel(am);
 	am->amcaninclude = false;
-	am->amusemaintenanceworkmem = false;
+	am->amusemaintenanceworkmem = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 

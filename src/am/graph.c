@@ -16,9 +16,16 @@
 /* How often a list that others keep changing is read again before giving up. */
 #define MAX_TRIES		8
 
-/* While mending: candidates enough, and dead vertices looked behind at most. */
+/*
+ * While mending: candidates enough for one place and for a list, and dead
+ * vertices looked behind at most.  Each candidate costs a page to be touched.
+ */
+#define REPAIR_FOR_PLACE	20
 #define REPAIR_CANDIDATES	128
 #define REPAIR_DEAD			256
+
+/* Candidates compared with the list for each place to fill. */
+#define REPAIR_LOOKS		4
 
 VsMetric
 vs_graph_metric(const VsIndex *index)
@@ -427,22 +434,82 @@ contains(const VsCandidate *list, int n, VsId id)
 
 /*
  * Give the candidates that have no rank yet one against the vector; those that
- * are gone are dropped.
+ * are gone are dropped.  Their vectors are wanted again for what follows.
  */
 static int
-price_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
+rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 {
-	int			known = 0;
+	int			left = 0;
 
 	for (int i = 0; i < n; i++)
-		if (!isnan(cands[i].rank))
+	{
+		cands[left] = cands[i];
+		if (isnan(cands[i].rank))
 		{
-			VsCandidate c = cands[i];
+			const float *other = graph->vector(graph, cands[i].id);
 
-			cands[i] = cands[known];
-			cands[known++] = c;
+			if (other == NULL)
+				continue;
+			cands[left].rank = graph->kernel(vector, other, graph->index.dims);
 		}
-	return known + graph->price(graph, vector, cands + known, n - known);
+		left++;
+	}
+	return left;
+}
+
+/*
+ * Which of n candidates, sorted by rank, a list gives up that is one too long:
+ * the farthest that is nearer to a nearer one than to the vertex, else the
+ * farthest of all.  vs_choose_neighbours() would drop the same, but for
+ * candidates that only pruned ones cover.  Where the cover of a list's members
+ * is not kept it would compare all with each other; this looks at few.
+ */
+static int
+least_needed(VsGraph *graph, const VsCandidate *cands, int n)
+{
+	for (int i = n - 1; i > 0; i--)
+	{
+		const float *vector = graph->vector(graph, cands[i].id);
+
+		if (vector == NULL)
+			return i;
+		for (int j = 0; j < i; j++)
+		{
+			const float *nearer = graph->vector(graph, cands[j].id);
+
+			if (nearer && graph->kernel(vector, nearer, graph->index.dims) < cands[i].rank)
+				return i;
+		}
+	}
+	return n - 1;
+}
+
+/*
+ * Shrink n candidates of a list, one too many, among them the one just added.
+ * Who has to go, the added one itself perhaps, is put into *gone.
+ */
+static int
+shrink_list(VsGraph *graph, VsCandidate *cands, int n, VsCandidate *gone)
+{
+	VsCandidate *chosen;
+	int			out;
+
+	vs_sort_candidates(cands, n);
+	if (!graph->keeps_cover)
+	{
+		out = least_needed(graph, cands, n);
+		*gone = cands[out];
+		memmove(&cands[out], &cands[out + 1], (n - 1 - out) * sizeof(VsCandidate));
+		return n - 1;
+	}
+	chosen = palloc(n * sizeof(VsCandidate));
+	out = vs_choose_neighbours(graph, cands, n, n - 1, chosen);
+	for (int i = 0; i < n; i++)
+		if (!contains(chosen, out, cands[i].id))
+			*gone = cands[i];
+	memcpy(cands, chosen, out * sizeof(VsCandidate));
+	pfree(chosen);
+	return out;
 }
 
 /*
@@ -458,7 +525,6 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
 	VsCandidate *cands = palloc((max + 1) * sizeof(VsCandidate));
-	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
 	bool		linked = false;
 
 	for (int tries = 0; tries < MAX_TRIES && !linked; tries++)
@@ -478,28 +544,29 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 
 			if (vector == NULL)
 				break;
-			n = price_unknown(graph, vector, cands, n);
+			graph->expect(graph, cands, n);
+			n = rank_unknown(graph, vector, cands, n);
 		}
 		cands[n++] = added;
 		if (n > max)
 		{
-			vs_sort_candidates(cands, n);
-			n = vs_choose_neighbours(graph, cands, n, max, chosen);
-			if (!contains(chosen, n, added.id))
+			VsCandidate gone;
+
+			n = shrink_list(graph, cands, n, &gone);
+			if (gone.id == added.id)
 			{
 				if (!forced)
 					break;
-				*forced = chosen[n - 1];
-				chosen[n - 1] = added;
+				gone = cands[n - 1];
+				cands[n - 1] = added;
 			}
+			if (forced)
+				*forced = gone;
 		}
-		else
-			memcpy(chosen, cands, n * sizeof(VsCandidate));
-		linked = graph->replace(graph, vertex, level, old, nold, chosen, n);
+		linked = graph->replace(graph, vertex, level, old, nold, cands, n);
 	}
 	pfree(old);
 	pfree(cands);
-	pfree(chosen);
 	graph->forget(graph);
 	return linked;
 }
@@ -643,8 +710,8 @@ take_place(VsGraph *graph, VsCandidate vertex, VsCandidate place, VsInDegrees *d
 		list[at].rank = place.rank;
 		list[at].cover = VS_COVER_UNKNOWN;
 		taken = graph->replace(graph, &place, 0, old, n, list, Max(n, at + 1));
-		if (taken && at < n && degrees->counts[old[at].id] < 255)
-			degrees->counts[old[at].id]--;
+		if (taken && at < n)
+			vs_indegree_subtract(degrees, old[at].id);
 	}
 	if (taken)
 		vs_indegree_add(degrees, vertex.id);
@@ -692,14 +759,15 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 /*
  * Collect live candidates behind the dead neighbours of a list: the dead ones'
  * neighbours, and behind those that are dead as well, until there are enough.
- * cands holds n and has room; returns how many there are then.
+ * Returns how many.
  */
 static int
 look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
-			VsId *queue, int nqueue, VsIdSet *seen, VsCandidate *cands, int n)
+			VsId *queue, int nqueue, VsIdSet *seen, VsCandidate *cands)
 {
 	VsCandidate *list = palloc(VsDegree(&graph->index, level) * sizeof(VsCandidate));
-	int			enough = n + REPAIR_CANDIDATES;
+	int			enough = Min(REPAIR_CANDIDATES, Max(2, nqueue) * REPAIR_FOR_PLACE);
+	int			n = 0;
 
 	for (int i = 0; i < nqueue && n < enough; i++)
 	{
@@ -726,22 +794,80 @@ look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
 	return n;
 }
 
-void
-vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead)
+/*
+ * Whether a candidate for a place is nearer to a member of the list than to
+ * the vertex.
+ */
+static bool
+is_covered_by_list(VsGraph *graph, const VsCandidate *cand, const VsCandidate *list, int n)
+{
+	const float *vector = graph->vector(graph, cand->id);
+
+	for (int i = 0; i < n && vector; i++)
+	{
+		const float *member = graph->vector(graph, list[i].id);
+
+		if (member && graph->kernel(vector, member, graph->index.dims) < cand->rank)
+			return true;
+	}
+	return vector == NULL;
+}
+
+/*
+ * Fill the places behind the n members of a list: with the nearest candidates
+ * that no member covers, then with the nearest of the others.  The members were
+ * chosen once and stay; so a repair costs a few distances a place, where a
+ * choice among all would compare all of them with each other.
+ */
+static int
+fill_places(VsGraph *graph, VsCandidate *list, int n, int max,
+			VsCandidate *cands, int ncands)
+{
+	int			looked = Min(ncands, REPAIR_LOOKS * (max - n));
+	int			npruned = 0;
+
+	for (int i = 0; i < looked && n < max; i++)
+	{
+		if (is_covered_by_list(graph, &cands[i], list, n))
+			cands[npruned++] = cands[i];
+		else
+			list[n++] = cands[i];
+	}
+	for (int i = 0; i < npruned && n < max; i++)
+		list[n++] = cands[i];
+	return n;
+}
+
+/* Count a list that took the place of another. */
+static void
+recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
+		const VsCandidate *new, int nnew)
+{
+	for (int i = 0; i < nold; i++)
+		vs_indegree_subtract(degrees, old[i].id);
+	for (int i = 0; i < nnew; i++)
+		vs_indegree_add(degrees, new[i].id);
+}
+
+bool
+vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead,
+				VsInDegrees *degrees)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
-	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
-	VsCandidate *chosen = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc(max * sizeof(VsCandidate));
+	VsCandidate *cands = palloc(REPAIR_CANDIDATES * sizeof(VsCandidate));
 	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
 	VsIdSet		seen;
+	bool		mended = false;
 
 	vs_idset_init(&seen, CurrentMemoryContext);
-	for (int tries = 0; tries < MAX_TRIES; tries++)
+	for (int tries = 0; tries < MAX_TRIES && !mended; tries++)
 	{
 		int			nold = graph->neighbours(graph, vertex.id, level, old);
 		const float *vector;
 		int			n = 0;
+		int			ncands;
 		int			nqueue = 0;
 
 		vs_idset_clear(&seen);
@@ -751,20 +877,22 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 			if (vs_idset_has(dead, old[i].id))
 				queue[nqueue++] = old[i].id;
 			else
-				cands[n++] = old[i];
+				list[n++] = old[i];
 		}
 		if (nqueue == 0)
 			break;
 		vector = graph->vector(graph, vertex.id);
 		if (vector == NULL)
 			break;
-		n = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands, n);
-		n = price_unknown(graph, vector, cands, n);
-		vs_sort_candidates(cands, n);
-		n = vs_choose_neighbours(graph, cands, n, max, chosen);
-		if (graph->replace(graph, &vertex, level, old, nold, chosen, n))
-			break;
+		ncands = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands);
+		ncands = graph->price(graph, vector, cands, ncands);
+		vs_sort_candidates(cands, ncands);
+		n = fill_places(graph, list, n, max, cands, ncands);
+		mended = graph->replace(graph, &vertex, level, old, nold, list, n);
+		if (mended && level == 0)
+			recount(degrees, old, nold, list, n);
 	}
+	return mended;
 }
 
 /* ---- levels ---- */

@@ -54,6 +54,7 @@ struct VsGraph
 {
 	VsIndex		index;
 	VsKernel	kernel;			/* of a query's metric, or of vs_graph_metric() */
+	bool		keeps_cover;	/* lists come with ranks and cover */
 
 	/*
 	 * Copy the neighbours of a vertex at a level to out (room for
@@ -67,6 +68,9 @@ struct VsGraph
 	 * and returns how many are left.
 	 */
 	int			(*price) (VsGraph *graph, const float *query, VsCandidate *cands, int n);
+
+	/* The vectors of n candidates will be wanted soon: a chance to fetch them. */
+	void		(*expect) (VsGraph *graph, const VsCandidate *cands, int n);
 
 	/* The vector of a vertex, until the operation ends; NULL if it is gone. */
 	const float *(*vector) (VsGraph *graph, VsId id);
@@ -200,6 +204,14 @@ vs_indegree_add(VsInDegrees *degrees, VsId id)
 		degrees->counts[id]++;
 }
 
+/* A count that reached 255 is no longer known and stays. */
+static inline void
+vs_indegree_subtract(VsInDegrees *degrees, VsId id)
+{
+	if (id < degrees->size && degrees->counts[id] > 0 && degrees->counts[id] < 255)
+		degrees->counts[id]--;
+}
+
 /*
  * Give a vertex to which no path leads a link from one of its own neighbours,
  * or of theirs (of those in from, if given), in the place of the link to the
@@ -212,10 +224,11 @@ extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *deg
 
 /*
  * Mend the list of a vertex that has dead neighbours: those of them in the
- * set go, and the dead ones' own neighbours compete for the places.
+ * set go, and the dead ones' own neighbours compete for the places.  True if
+ * there was something to mend; degrees are told of the new list of level 0.
  */
-extern void vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
-							const VsIdSet *dead);
+extern bool vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
+							const VsIdSet *dead, VsInDegrees *degrees);
 
 /* The level a row's vertex gets: P(level >= l) = m^-l, the same every time. */
 extern int	vs_draw_level(const VsIndex *index, const ItemPointerData *tid);

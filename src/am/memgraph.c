@@ -239,15 +239,23 @@ pinned_vector(VsMemGraph *graph, Buffer buffer, VsId id)
 	return VsVertexVector(index, slot_of(index, buffer, id));
 }
 
-/* Ask memory for a vector's page. */
+/*
+ * Ask memory for a vector.  Behind its first lines the processor sees the
+ * others coming.
+ */
 static void
-prefetch_page(VsMemGraph *graph, VsId id)
+prefetch_vector(VsMemGraph *graph, VsId id)
 {
 	const VsIndex *index = &graph->graph.index;
+	const char *vector = (const char *) vs_memgraph_vector(graph, id);
 
-	vs_recent_prefetch(graph->rel, block_of(index, id),
-					   VsSlotPlace(index, 1 + id % index->slots_per_page) + index->vector_offset,
-					   index->dims * sizeof(float));
+	if (vector)
+		for (int line = 0; line < PREFETCH_LINES; line++)
+			vs_prefetch(vector + 64 * line);
+	else
+		vs_recent_prefetch(graph->rel, block_of(index, id),
+						   VsSlotPlace(index, 1 + id % index->slots_per_page) + index->vector_offset,
+						   index->dims * sizeof(float));
 }
 
 /* ---- what graph.c asks for ---- */
@@ -280,8 +288,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 
 /*
  * Price at most MAX_PINS vertices.  Vectors are all over memory: let it fetch
- * them side by side.  Behind the first lines of one the processor sees it
- * coming.
+ * them side by side.
  */
 static void
 price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
@@ -292,18 +299,12 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 	Buffer		pins[MAX_PINS];
 
 	for (int i = 0; i < n; i++)
+		prefetch_vector(graph, cands[i].id);
+	for (int i = 0; i < n; i++)
 	{
 		vectors[i] = vs_memgraph_vector(graph, cands[i].id);
-		pins[i] = InvalidBuffer;
-		if (vectors[i] == NULL)
-			prefetch_page(graph, cands[i].id);
-		else
-			for (int line = 0; line < PREFETCH_LINES; line++)
-				vs_prefetch((const char *) vectors[i] + 64 * line);
+		pins[i] = vectors[i] ? InvalidBuffer : pin_vector(graph, cands[i].id);
 	}
-	for (int i = 0; i < n; i++)
-		if (vectors[i] == NULL)
-			pins[i] = pin_vector(graph, cands[i].id);
 	for (int i = 0; i < n; i++)
 	{
 		if (vectors[i] == NULL)
@@ -320,6 +321,15 @@ mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 	for (int i = 0; i < n; i += MAX_PINS)
 		price_some((VsMemGraph *) base, query, cands + i, Min(n - i, MAX_PINS));
 	return n;
+}
+
+static void
+mem_expect(VsGraph *base, const VsCandidate *cands, int n)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+
+	for (int i = 0; i < n; i++)
+		prefetch_vector(graph, cands[i].id);
 }
 
 /*
@@ -436,8 +446,10 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
+	graph->graph.keeps_cover = true;
 	graph->graph.neighbours = mem_neighbours;
 	graph->graph.price = mem_price;
+	graph->graph.expect = mem_expect;
 	graph->graph.vector = mem_vector;
 	graph->graph.replace = mem_replace;
 	graph->graph.forget = mem_forget;

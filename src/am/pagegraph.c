@@ -43,6 +43,9 @@ typedef struct VsVectorEntry
  */
 #define MAX_PINS			6
 
+/* Vectors are kept in blocks of so many. */
+#define VECTORS_A_BLOCK		32
+
 /* Bytes of vectors worth keeping for the next step. */
 #define MAX_VECTOR_BYTES	((Size) 16 * 1024 * 1024)
 
@@ -270,6 +273,41 @@ page_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	return n;
 }
 
+static void
+page_expect(VsGraph *base, const VsCandidate *cands, int n)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+
+	for (int i = 0; i < n; i++)
+		if (graph->vectors == NULL || vsvectors_lookup(graph->vectors, cands[i].id) == NULL)
+			prefetch(graph, &cands[i], 1);
+}
+
+/*
+ * Room for one more vector.  Blocks are used again for the next row: giving
+ * megabytes back and getting them anew for each costs more than filling them.
+ */
+static float *
+take_vector(VsPageGraph *graph)
+{
+	int			dims = graph->graph.index.dims;
+	int			block = graph->nkept / VECTORS_A_BLOCK;
+	int			place = graph->nkept % VECTORS_A_BLOCK;
+
+	if (block == graph->nblocks_kept)
+	{
+		MemoryContext old = MemoryContextSwitchTo(graph->context);
+		int			size = (block + 1) * sizeof(float *);
+
+		graph->kept = graph->kept ? repalloc(graph->kept, size) : palloc(size);
+		graph->kept[block] = palloc((Size) VECTORS_A_BLOCK * dims * sizeof(float));
+		graph->nblocks_kept++;
+		MemoryContextSwitchTo(old);
+	}
+	graph->nkept++;
+	return graph->kept[block] + (Size) place * dims;
+}
+
 static const float *
 page_vector(VsGraph *base, VsId id)
 {
@@ -291,7 +329,7 @@ page_vector(VsGraph *base, VsId id)
 	vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);
 	if (vertex == NULL)
 		return NULL;
-	copy = MemoryContextAlloc(graph->context, bytes);
+	copy = take_vector(graph);
 	if (index->ntails > 0)
 	{
 		if (!unlock_and_read_tails(graph, buffer, id, vertex))
@@ -459,8 +497,10 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 {
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(metric);
+	graph->graph.keeps_cover = false;
 	graph->graph.neighbours = page_neighbours;
 	graph->graph.price = page_price;
+	graph->graph.expect = page_expect;
 	graph->graph.vector = page_vector;
 	graph->graph.replace = page_replace;
 	graph->graph.forget = page_forget;
@@ -468,6 +508,8 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 	graph->context = AllocSetContextCreate(parent, "vecstore vectors",
 										   ALLOCSET_DEFAULT_SIZES);
 	graph->vectors = NULL;
+	graph->kept = NULL;
+	graph->nblocks_kept = graph->nkept = 0;
 	graph->buffer = index->ntails > 0 ?
 		MemoryContextAlloc(parent, index->dims * sizeof(float)) : NULL;
 	graph->nblocks = 0;
@@ -476,8 +518,9 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 void
 vs_pagegraph_reset(VsPageGraph *graph)
 {
-	graph->vectors = NULL;
-	MemoryContextReset(graph->context);
+	if (graph->vectors)
+		vsvectors_reset(graph->vectors);
+	graph->nkept = 0;
 }
 
 int

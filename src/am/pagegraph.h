@@ -11,8 +11,11 @@ typedef struct VsPageGraph
 {
 	VsGraph		graph;			/* must be first */
 	Relation	rel;
-	MemoryContext context;		/* of vectors; reset it when an operation ends */
+	MemoryContext context;		/* of vectors */
 	struct vsvectors_hash *vectors; /* vectors read so far, by id */
+	float	  **kept;			/* where they lie: blocks of some */
+	int			nblocks_kept;
+	int			nkept;			/* in use */
 	float	   *buffer;			/* a vector put together from its tails */
 	BlockNumber nblocks;		/* blocks known to exist */
 } VsPageGraph;

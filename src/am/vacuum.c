@@ -2,22 +2,27 @@
  * vacuum.c
  *		VACUUM: take dead rows out, mend the graph around them, reuse the room.
  *
- * Three sequential passes, each over no more pages than it needs:
- *
- *	mark	every page: heap TIDs of dead rows go; a vertex left without any
- *			becomes a tombstone, which searches still pass through
- *	repair	HEAD pages: a list that names tombstones is chosen anew from what is
- *			left of it and from the tombstones' own neighbours.  Nothing is
- *			searched.  A vertex that no list names then gets a link from one of
- *			its neighbours.
- *	free	pages with tombstones: now that no list names them, their slots and
- *			AUX tuples are given back through the free space map
- *
- * An insert under way may still link to a tombstone after the repair went by;
- * when the slot is reused that link leads to another vertex, which is harmless.
+ *	mark	the one pass over all pages, in order: heap TIDs of dead rows go; a
+ *			vertex left without any becomes a tombstone, which searches still
+ *			pass through.  vacuum_notes.h tells what is noted of the links seen.
+ *	repair	pages with lists that name a tombstone, in order: a list gets other
+ *			members in their places, from the tombstones' own neighbours.
+ *			Nothing is searched.  A vertex that no list names then gets a link
+ *			from one of its neighbours.
+ *	free	pages with tombstones, in order: their slots and AUX tuples are given
+ *			back through the free space map.  Not while their page is at hand
+ *			for repairs: lists of later pages name them still, and their own
+ *			lists are what those will be mended from.
  *
  * Rows that inserts add during the vacuum are alive, and a vertex becomes a
- * tombstone only under the lock under which TIDs are added.
+ * tombstone only under the lock under which TIDs are added.  An insert may link
+ * to a vertex that dies after: slots that were free in the mark pass, and pages
+ * that came since, are looked at once more when lists are repaired.  An insert
+ * that comes later still may leave a link to a slot that is free, or holds
+ * another vertex, which is harmless.
+ *
+ * Memory is bounded by maintenance_work_mem (autovacuum_work_mem), as far as
+ * vacuum_notes.h tells; vectors kept while lists are mended come on top.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -25,22 +30,37 @@
 #include "access/genam.h"
 #include "am/am.h"
 #include "am/pagegraph.h"
+#include "am/vacuum_notes.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
+#include "postmaster/autovacuum.h"
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 
 /*
- * A slot that a cut-off insert may have left reserved, or an AUX tuple whose
- * vertex is not there: of such an insert, or of a cut-off vacuum.
+ * A slot that a cut-off insert may have left reserved, or an AUX tuple that no
+ * vertex was seen to lead to: of such an insert, or of a cut-off vacuum.
  */
 typedef struct Orphan
 {
 	ItemPointerData where;		/* AUX tuple; invalid for a reserved slot */
-	VsAuxKind	kind;			/* of the AUX tuple */
-	VsId		owner;
 	uint16		version;
+	VsId		owner;
+	VsAuxKind	kind;			/* of the AUX tuple */
 } Orphan;
+
+/* A vertex to mend. */
+typedef struct Broken
+{
+	VsCandidate vertex;
+	int			level;
+	bool		bottom;			/* its list of level 0 */
+	bool		upper;			/* those of its upper levels */
+	bool		fresh;			/* came during the vacuum */
+} Broken;
+
+/* So many are enough before those that are none are sifted out. */
+#define MAX_ORPHANS		(MaxAllocSize / 16 / sizeof(Orphan))
 
 typedef struct VacuumState
 {
@@ -52,10 +72,10 @@ typedef struct VacuumState
 	void	   *callback_state;
 	BufferAccessStrategy strategy;
 	BlockNumber nblocks;
+	BlockNumber nheads;			/* those that ids can name */
 	MemoryContext context;		/* the whole vacuum */
 	MemoryContext scratch;		/* one page's work */
-	VsIdSet		dead;			/* tombstones */
-	VsInDegrees degrees;		/* of vertices, after the repair */
+	VsNotes		notes;
 	double		live;			/* vertices */
 	double		removed;		/* heap TIDs taken out */
 	double		kept;			/* heap TIDs left */
@@ -65,8 +85,182 @@ typedef struct VacuumState
 	Size		room;
 	Orphan	   *orphans;
 	int			norphans;
-	int			orphans_size;
+	int			max_orphans;
+	bool		enough_orphans;	/* most of those noted are some indeed */
+	int64		nmended;		/* lists, and so on, for the log */
+	int64		nattached;
+	int64		nfreed;
+	int64		norphans_removed;
 } VacuumState;
+
+/* ---- AUX tuples and what leads to them ---- */
+
+/* A tuple's place as one number; false for pages beyond 64 GB. */
+static bool
+aux_key(const ItemPointerData *where, uint32 *key)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(where);
+
+	*key = block << 9 | ItemPointerGetOffsetNumberNoCheck(where);
+	return block < 1u << 23;
+}
+
+static void
+note_led_to(VacuumState *vacuum, const ItemPointerData *where)
+{
+	uint32		key;
+
+	if (ItemPointerIsValid(where) && aux_key(where, &key))
+		vs_idset_add(&vacuum->notes.led_to, key);
+}
+
+/* Whether a vertex was seen to lead to the tuple. */
+static bool
+is_led_to(VacuumState *vacuum, const ItemPointerData *where)
+{
+	uint32		key;
+
+	return aux_key(where, &key) && vs_idset_has(&vacuum->notes.led_to, key);
+}
+
+/* ItemPointerEquals() of some versions wants to change what it compares. */
+static bool
+same_place(const ItemPointerData *a, const ItemPointerData *b)
+{
+	return ItemPointerGetBlockNumberNoCheck(a) == ItemPointerGetBlockNumberNoCheck(b) &&
+		ItemPointerGetOffsetNumberNoCheck(a) == ItemPointerGetOffsetNumberNoCheck(b);
+}
+
+/* Whether the chain of overflow segments has this one. */
+static bool
+chain_has(VacuumState *vacuum, VsId id, const VsVertex *vertex,
+		  const ItemPointerData *where)
+{
+	ItemPointerData next = vertex->overflow;
+	VsAux	   *aux;
+
+	while (ItemPointerIsValid(&next))
+	{
+		Buffer		buffer;
+
+		if (same_place(&next, where))
+			return true;
+		buffer = vs_aux_lock(vacuum->rel, &next, VS_AUX_TIDS, id, vertex->version,
+							 BUFFER_LOCK_SHARE, &aux);
+		if (!BufferIsValid(buffer))
+			break;
+		next = aux->next;
+		UnlockReleaseBuffer(buffer);
+	}
+	return false;
+}
+
+/*
+ * Whether a vertex, whose page is locked, leads to an AUX tuple.
+ */
+static bool
+leads_to(VacuumState *vacuum, const VsVertex *vertex, const Orphan *orphan)
+{
+	const ItemPointerData *tails = VsVertexTails(&vacuum->index, vertex);
+
+	switch (orphan->kind)
+	{
+		case VS_AUX_UPPER:
+			return same_place(&vertex->upper, &orphan->where);
+		case VS_AUX_TIDS:
+			return chain_has(vacuum, orphan->owner, vertex, &orphan->where);
+		case VS_AUX_TAIL:
+			for (int i = 0; i < vacuum->index.ntails; i++)
+				if (same_place(&tails[i], &orphan->where))
+					return true;
+			return false;
+		case VS_AUX_ROWS:
+			break;				/* has no owner, and is never noted */
+	}
+	return true;
+}
+
+/*
+ * Whether nothing leads to the tuple any more, or the slot is still reserved.
+ * Of a reserved slot's tails that cannot be told before free_orphans().
+ */
+static bool
+is_orphan(VacuumState *vacuum, const Orphan *orphan)
+{
+	Buffer		buffer = vs_block_lock(vacuum->rel, VsIdBlock(&vacuum->index, orphan->owner),
+									   BUFFER_LOCK_SHARE);
+	VsVertex   *vertex;
+	VsVertexState state = VS_FREE;
+	bool		result;
+
+	if (!BufferIsValid(buffer))
+		return true;
+	vertex = vs_page_vertex(BufferGetPage(buffer), VsIdOffset(&vacuum->index, orphan->owner));
+	if (vertex && vertex->version == orphan->version)
+		state = VsVertexGetState(vertex);
+	if (!ItemPointerIsValid(&orphan->where))
+		result = state == VS_RESERVED;
+	else
+		result = state == VS_FREE || state == VS_RESERVED ||
+			!leads_to(vacuum, vertex, orphan);
+	UnlockReleaseBuffer(buffer);
+	return result;
+}
+
+static int
+compare_orphans(const void *a, const void *b)
+{
+	const Orphan *x = a;
+	const Orphan *y = b;
+
+	return x->owner < y->owner ? -1 : x->owner > y->owner;
+}
+
+/*
+ * Keep those that are orphans indeed.  By owner: each page is read once.
+ */
+static void
+sift_orphans(VacuumState *vacuum)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < vacuum->norphans; i++)
+		if (!ItemPointerIsValid(&vacuum->orphans[i].where) ||
+			!is_led_to(vacuum, &vacuum->orphans[i].where))
+			vacuum->orphans[kept++] = vacuum->orphans[i];
+	vacuum->norphans = kept;
+	qsort(vacuum->orphans, kept, sizeof(Orphan), compare_orphans);
+	kept = 0;
+	for (int i = 0; i < vacuum->norphans; i++)
+	{
+		vs_vacuum_delay_point();
+		if (is_orphan(vacuum, &vacuum->orphans[i]))
+			vacuum->orphans[kept++] = vacuum->orphans[i];
+	}
+	vacuum->norphans = kept;
+}
+
+/*
+ * Note a slot or tuple to look at when the pass has ended.  If there is no
+ * room left for it, the next vacuum will find it.
+ */
+static void
+note_orphan(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
+			VsId owner, uint16 version)
+{
+	Orphan	   *orphan;
+
+	if (vacuum->norphans == vacuum->max_orphans)
+		return;
+	orphan = &vacuum->orphans[vacuum->norphans++];
+	if (where)
+		orphan->where = *where;
+	else
+		ItemPointerSetInvalid(&orphan->where);
+	orphan->kind = kind;
+	orphan->owner = owner;
+	orphan->version = version;
+}
 
 /* ---- mark ---- */
 
@@ -134,6 +328,17 @@ clean_segment(VacuumState *vacuum, const ItemPointerData *where, VsId id,
 	return stays;
 }
 
+/* Note that the slots of a page without vertices may be taken. */
+static void
+note_empty(VacuumState *vacuum, BlockNumber block)
+{
+	vs_space_record_empty(vacuum->rel, block);
+	vs_idset_add(&vacuum->notes.roomy, block);
+	if (block < vacuum->nheads)
+		for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
+			vs_idset_add(&vacuum->notes.empty_slots, VsMakeId(&vacuum->index, block, offset));
+}
+
 /*
  * Remove an AUX tuple that nothing leads to any more.
  */
@@ -157,7 +362,7 @@ remove_aux(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
 	vs_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	if (empty)
-		vs_space_record_empty(vacuum->rel, ItemPointerGetBlockNumber(where));
+		note_empty(vacuum, ItemPointerGetBlockNumber(where));
 }
 
 /*
@@ -216,7 +421,10 @@ clean_overflow(VacuumState *vacuum, Buffer head, OffsetNumber offset, VsId id)
 		ItemPointerData next;
 
 		if (clean_segment(vacuum, &segment, id, version, &next))
+		{
 			previous = segment;
+			note_led_to(vacuum, &segment);
+		}
 		else
 		{
 			set_next_segment(vacuum, head, offset, id, version, &previous, &next);
@@ -261,29 +469,6 @@ needs_cleaning(VacuumState *vacuum, VsVertex *vertex)
 		 any_dead(vacuum, vertex->tids, vertex->ntids));
 }
 
-static void
-note_orphan(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
-			VsId owner, uint16 version)
-{
-	if (vacuum->norphans == vacuum->orphans_size)
-	{
-		MemoryContext old = MemoryContextSwitchTo(vacuum->context);
-
-		vacuum->orphans_size = Max(64, vacuum->orphans_size * 2);
-		vacuum->orphans = vacuum->orphans ?
-			repalloc_huge(vacuum->orphans, vacuum->orphans_size * sizeof(Orphan)) :
-			palloc(vacuum->orphans_size * sizeof(Orphan));
-		MemoryContextSwitchTo(old);
-	}
-	if (where)
-		vacuum->orphans[vacuum->norphans].where = *where;
-	else
-		ItemPointerSetInvalid(&vacuum->orphans[vacuum->norphans].where);
-	vacuum->orphans[vacuum->norphans].kind = kind;
-	vacuum->orphans[vacuum->norphans].owner = owner;
-	vacuum->orphans[vacuum->norphans++].version = version;
-}
-
 /* Remember the live vertex of the highest level. */
 static void
 note_best(VacuumState *vacuum, VsId id, VsVertex *vertex)
@@ -295,38 +480,77 @@ note_best(VacuumState *vacuum, VsId id, VsVertex *vertex)
 	vacuum->best_level = vertex->level;
 }
 
-/*
- * Count a vertex of a locked page, and note what later passes need of it.
- */
+/* Note the AUX tuples that a vertex leads to, overflow segments aside. */
 static void
-note_vertex(VacuumState *vacuum, VsId id, VsVertex *vertex, bool *has_free)
+note_parts(VacuumState *vacuum, VsVertex *vertex)
 {
-	switch (VsVertexGetState(vertex))
+	note_led_to(vacuum, &vertex->upper);
+	if (vertex->flags & VS_IN_TAILS)
+		for (int i = 0; i < vacuum->index.ntails; i++)
+			note_led_to(vacuum, &VsVertexTails(&vacuum->index, vertex)[i]);
+}
+
+/*
+ * Count a vertex of a locked page, and note what is needed of it later.
+ * Returns whether the slot may be taken.
+ */
+static bool
+note_vertex(VacuumState *vacuum, VsId id, VsVertex *vertex)
+{
+	VsVertexState state = vertex ? VsVertexGetState(vertex) : VS_FREE;
+
+	if (state != VS_LIVE)
+		vs_notes_no_vertex(&vacuum->notes, id);
+	switch (state)
 	{
 		case VS_LIVE:
 			vacuum->live++;
 			vacuum->kept += vertex->ntids;
 			note_best(vacuum, id, vertex);
+			note_parts(vacuum, vertex);
+			vs_notes_count(&vacuum->notes, VsVertexIds(&vacuum->index, vertex),
+						   VsDegree(&vacuum->index, 0));
 			break;
 		case VS_TOMBSTONE:
-			vs_idset_add(&vacuum->dead, id);
+			vs_idset_add(&vacuum->notes.dead, id);
+			note_parts(vacuum, vertex);
 			break;
 		case VS_RESERVED:
 			note_orphan(vacuum, NULL, (VsAuxKind) 0, id, vertex->version);
+			vs_idset_add(&vacuum->notes.empty_slots, id);
 			break;
 		case VS_FREE:
-			*has_free = true;
+			vs_idset_add(&vacuum->notes.empty_slots, id);
 			break;
+	}
+	return state == VS_FREE;
+}
+
+/* Note the links of a page's live vertices: its own dead are known. */
+static void
+note_lists(VacuumState *vacuum, Page page, BlockNumber block)
+{
+	const VsIndex *index = &vacuum->index;
+
+	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		VsVertex   *vertex = vs_page_vertex(page, offset);
+
+		if (VsVertexGetState(vertex) == VS_LIVE)
+			vs_notes_list(&vacuum->notes, VsMakeId(index, block, offset), false,
+						  VsVertexIds(index, vertex), VsDegree(index, 0),
+						  VsMakeId(index, block + 1, 1));
 	}
 }
 
 static void
 mark_head_page(VacuumState *vacuum, Buffer buffer)
 {
+	const VsIndex *index = &vacuum->index;
 	BlockNumber block = BufferGetBlockNumber(buffer);
 	Page		page = BufferGetPage(buffer);
 	bool		dirty = false;
-	bool		has_free;
+	bool		has_free = false;
 
 	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page) && !dirty; offset++)
 		dirty = needs_cleaning(vacuum, vs_page_vertex(page, offset));
@@ -336,14 +560,17 @@ mark_head_page(VacuumState *vacuum, Buffer buffer)
 		LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
 			if (VsVertexGetState(vs_page_vertex(page, offset)) == VS_LIVE)
-				clean_vertex(vacuum, buffer, offset, VsMakeId(&vacuum->index, block, offset));
+				clean_vertex(vacuum, buffer, offset, VsMakeId(index, block, offset));
 	}
-	has_free = PageGetMaxOffsetNumber(page) < vacuum->index.slots_per_page;
-	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-		note_vertex(vacuum, VsMakeId(&vacuum->index, block, offset),
-					vs_page_vertex(page, offset), &has_free);
+	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
+		has_free |= note_vertex(vacuum, VsMakeId(index, block, offset),
+								vs_page_vertex(page, offset));
+	note_lists(vacuum, page, block);
 	if (has_free)
+	{
 		vs_space_record_head(vacuum->rel, block);
+		vs_idset_add(&vacuum->notes.roomy, block);
+	}
 }
 
 /*
@@ -366,6 +593,30 @@ clean_rows(VacuumState *vacuum, Buffer buffer)
 			vs_aux_remove(page, offset);
 	}
 	vs_edit_commit(&edit);
+}
+
+/*
+ * Count an AUX tuple of a locked page, and note what is needed of it later.
+ */
+static void
+note_aux(VacuumState *vacuum, Page page, BlockNumber block, OffsetNumber offset)
+{
+	VsAux	   *aux = vs_page_aux(page, offset, NULL);
+	ItemPointerData where;
+
+	if (aux == NULL)
+		return;
+	if (aux->kind == VS_AUX_ROWS)
+	{
+		vacuum->kept += aux->count;
+		return;
+	}
+	ItemPointerSet(&where, block, offset);
+	if (!is_led_to(vacuum, &where))
+		note_orphan(vacuum, &where, (VsAuxKind) aux->kind, aux->owner, aux->version);
+	if (aux->kind == VS_AUX_UPPER)
+		vs_notes_list(&vacuum->notes, aux->owner, true, (VsId *) aux->data,
+					  vacuum->index.m * aux->part, VsMakeId(&vacuum->index, block, 1));
 }
 
 static void
@@ -391,20 +642,9 @@ mark_aux_page(VacuumState *vacuum, Buffer buffer)
 		clean_rows(vacuum, buffer);
 	}
 	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-	{
-		VsAux	   *aux = vs_page_aux(page, offset, NULL);
-		ItemPointerData where;
-
-		if (aux == NULL)
-			continue;
-		ItemPointerSet(&where, block, offset);
-		if (aux->kind == VS_AUX_ROWS)
-			vacuum->kept += aux->count;
-		else
-			note_orphan(vacuum, &where, (VsAuxKind) aux->kind, aux->owner, aux->version);
-	}
+		note_aux(vacuum, page, block, offset);
 	if (PageGetMaxOffsetNumber(page) == 0)
-		vs_space_record_empty(vacuum->rel, block);
+		note_empty(vacuum, block);
 	else if (vs_aux_room(page) > vacuum->room)
 	{
 		vacuum->room = vs_aux_room(page);
@@ -425,23 +665,14 @@ next_page(VacuumState *vacuum, BlockNumber block)
 	return buffer;
 }
 
-/*
- * Of the orphans noted from the first on, keep those whose vertex is not there.
- */
+/* Slots of pages without vertices: nobody is to look for links to them. */
 static void
-sift_orphans(VacuumState *vacuum, int first)
+note_no_vertices(VacuumState *vacuum, BlockNumber block)
 {
-	int			kept = first;
-
-	for (int i = first; i < vacuum->norphans; i++)
-	{
-		VsVertexState state = vs_vertex_state(vacuum->rel, &vacuum->index, vacuum->orphans[i].owner,
-											   &vacuum->orphans[i].version);
-
-		if (state == VS_FREE || state == VS_RESERVED)
-			vacuum->orphans[kept++] = vacuum->orphans[i];
-	}
-	vacuum->norphans = kept;
+	if (block >= vacuum->nheads)
+		return;
+	for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
+		vs_notes_no_vertex(&vacuum->notes, VsMakeId(&vacuum->index, block, offset));
 }
 
 static void
@@ -452,77 +683,125 @@ mark(VacuumState *vacuum)
 		Buffer		buffer = next_page(vacuum, block);
 		Page		page = BufferGetPage(buffer);
 		VsPageKind	kind = vs_page_kind(page);
-		int			norphans = vacuum->norphans;
 
-		if (PageIsNew(page))
-			vs_space_record_empty(vacuum->rel, block);	/* a crash left it so */
-		else if (kind == VS_PAGE_HEAD)
+		if (kind == VS_PAGE_HEAD)
 			mark_head_page(vacuum, buffer);
-		else if (kind == VS_PAGE_AUX)
-			mark_aux_page(vacuum, buffer);
+		else
+		{
+			note_no_vertices(vacuum, block);
+			if (kind == VS_PAGE_AUX)
+				mark_aux_page(vacuum, buffer);
+			else if (PageIsNew(page))
+				note_empty(vacuum, block);	/* a crash left it so */
+		}
 		UnlockReleaseBuffer(buffer);
-		sift_orphans(vacuum, norphans);
+		if (vacuum->norphans == vacuum->max_orphans && !vacuum->enough_orphans)
+		{
+			sift_orphans(vacuum);
+			vacuum->enough_orphans = vacuum->norphans > vacuum->max_orphans / 2;
+		}
 	}
+	vs_notes_resolve(&vacuum->notes);
 }
 
 /* ---- repair ---- */
 
-/*
- * The vertices of a page whose level-0 list names a tombstone, or that have
- * upper lists; *n of them, palloc'd, with their levels.
- */
-static VsCandidate *
-vertices_to_repair(VacuumState *vacuum, BlockNumber block, int *n, int *levels)
+/* Whether a block has slots that are to be looked at. */
+static bool
+has_suspects(VacuumState *vacuum, BlockNumber block)
 {
-	const VsIndex *index = &vacuum->index;
-	Buffer		buffer = next_page(vacuum, block);
-	Page		page = BufferGetPage(buffer);
-	VsCandidate *found = palloc0(index->slots_per_page * sizeof(VsCandidate));
+	if (block >= vacuum->nblocks || vs_idset_has(&vacuum->notes.roomy, block))
+		return true;
+	for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
+	{
+		VsId		id = VsMakeId(&vacuum->index, block, offset);
 
-	*n = 0;
-	if (vs_page_kind(page) == VS_PAGE_HEAD)
-		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-		{
-			VsVertex   *vertex = vs_page_vertex(page, offset);
-			VsId	   *ids = VsVertexIds(index, vertex);
-			bool		broken = vertex->level > 0;
-
-			if (VsVertexGetState(vertex) != VS_LIVE)
-				continue;
-			for (int i = 0; i < VsDegree(index, 0) && !broken; i++)
-				broken = ids[i] != VS_INVALID_ID && vs_idset_has(&vacuum->dead, ids[i]);
-			if (!broken)
-				continue;
-			found[*n].id = VsMakeId(index, block, offset);
-			found[*n].version = vertex->version;
-			levels[(*n)++] = vertex->level;
-		}
-	UnlockReleaseBuffer(buffer);
-	return found;
+		if (vs_idset_has(&vacuum->notes.suspects, id) ||
+			vs_idset_has(&vacuum->notes.upper_suspects, id))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Count who is named by the level-0 lists of a page's live vertices.
+ * The vertices of a page to mend, in found; returns how many.
  */
-static void
-count_indegrees(VacuumState *vacuum, BlockNumber block)
+static int
+vertices_to_mend(VacuumState *vacuum, BlockNumber block, Broken *found)
 {
+	const VsNotes *notes = &vacuum->notes;
 	Buffer		buffer = next_page(vacuum, block);
 	Page		page = BufferGetPage(buffer);
+	bool		is_head = vs_page_kind(page) == VS_PAGE_HEAD;
+	int			n = 0;
 
-	if (vs_page_kind(page) == VS_PAGE_HEAD)
-		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
-		{
-			VsVertex   *vertex = vs_page_vertex(page, offset);
-			VsId	   *ids = VsVertexIds(&vacuum->index, vertex);
+	for (OffsetNumber offset = 1; is_head && offset <= PageGetMaxOffsetNumber(page); offset++)
+	{
+		VsVertex   *vertex = vs_page_vertex(page, offset);
+		VsId		id = VsMakeId(&vacuum->index, block, offset);
+		Broken	   *broken = &found[n];
 
-			if (VsVertexGetState(vertex) != VS_LIVE)
-				continue;
-			for (int i = 0; i < VsDegree(&vacuum->index, 0); i++)
-				if (ids[i] != VS_INVALID_ID)
-					vs_indegree_add(&vacuum->degrees, ids[i]);
-		}
+		if (VsVertexGetState(vertex) != VS_LIVE)
+			continue;
+		broken->fresh = block >= vacuum->nblocks || vs_idset_has(&vacuum->notes.empty_slots, id);
+		broken->bottom = broken->fresh || vs_idset_has(&notes->suspects, id);
+		broken->upper = broken->fresh || vs_idset_has(&notes->upper_suspects, id);
+		if (!broken->bottom && !broken->upper)
+			continue;
+		memset(&broken->vertex, 0, sizeof(VsCandidate));
+		broken->vertex.id = id;
+		broken->vertex.version = vertex->version;
+		broken->level = vertex->level;
+		n++;
+	}
 	UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+/*
+ * Mend the lists of one vertex.
+ */
+static void
+mend(VacuumState *vacuum, const Broken *broken)
+{
+	VsGraph    *graph = &vacuum->graph.graph;
+	VsNotes    *notes = &vacuum->notes;
+	bool		mended = false;
+
+	for (int level = broken->upper ? broken->level : 0; level >= !broken->bottom; level--)
+	{
+		vs_vacuum_delay_point();
+		mended = vs_graph_repair(graph, broken->vertex, level, &notes->dead, &notes->degrees);
+		vacuum->nmended += mended;
+	}
+
+	/* Who came with dead neighbours may have been linked from those alone. */
+	if (broken->fresh && mended && notes->degrees.size > 0)
+		vacuum->nattached += vs_graph_attach(graph, broken->vertex, &notes->degrees, NULL);
+	graph->forget(graph);
+}
+
+static void
+mend_lists(VacuumState *vacuum)
+{
+	Broken	   *found = palloc(vacuum->index.slots_per_page * sizeof(Broken));
+	BlockNumber nblocks = Min(RelationGetNumberOfBlocks(vacuum->rel),
+							  VS_INVALID_ID >> vacuum->index.slot_bits);
+
+	for (BlockNumber block = VS_META_BLOCK + 1; block < nblocks; block++)
+	{
+		int			n = has_suspects(vacuum, block) ? vertices_to_mend(vacuum, block, found) : 0;
+
+		for (int i = 0; i < n; i++)
+		{
+			MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
+
+			mend(vacuum, &found[i]);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(vacuum->scratch);
+		}
+	}
+	pfree(found);
 }
 
 /*
@@ -532,24 +811,24 @@ static int
 unnamed_vertices(VacuumState *vacuum, BlockNumber block, VsCandidate *found)
 {
 	const VsIndex *index = &vacuum->index;
+	const VsInDegrees *degrees = &vacuum->notes.degrees;
 	bool		maybe = false;
 	Buffer		buffer;
 	Page		page;
 	int			n = 0;
 
 	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
-		maybe |= vacuum->degrees.counts[VsMakeId(index, block, offset)] == 0;
+		maybe |= degrees->counts[VsMakeId(index, block, offset)] == 0;
 	if (!maybe)
 		return 0;
 	buffer = next_page(vacuum, block);
 	page = BufferGetPage(buffer);
-	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
+	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
 	{
 		VsVertex   *vertex = vs_page_vertex(page, offset);
 		VsId		id = VsMakeId(index, block, offset);
 
-		if (vertex == NULL || VsVertexGetState(vertex) != VS_LIVE ||
-			vacuum->degrees.counts[id] > 0)
+		if (vertex == NULL || VsVertexGetState(vertex) != VS_LIVE || degrees->counts[id] > 0)
 			continue;
 		memset(&found[n], 0, sizeof(VsCandidate));
 		found[n].id = id;
@@ -565,50 +844,33 @@ unnamed_vertices(VacuumState *vacuum, BlockNumber block, VsCandidate *found)
 static void
 attach_unnamed(VacuumState *vacuum)
 {
-	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nblocks; block++)
+	VsGraph    *graph = &vacuum->graph.graph;
+	VsInDegrees *degrees = &vacuum->notes.degrees;
+	VsCandidate *found = palloc(vacuum->index.slots_per_page * sizeof(VsCandidate));
+
+	for (BlockNumber block = VS_META_BLOCK + 1;
+		 block < vacuum->nheads && degrees->size > 0; block++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
-		VsCandidate *vertices = palloc(vacuum->index.slots_per_page * sizeof(VsCandidate));
-		int			n = unnamed_vertices(vacuum, block, vertices);
+		int			n = unnamed_vertices(vacuum, block, found);
 
 		for (int i = 0; i < n; i++)
 		{
 			vs_vacuum_delay_point();
-			vs_graph_attach(&vacuum->graph.graph, vertices[i], &vacuum->degrees, NULL);
+			vacuum->nattached += vs_graph_attach(graph, found[i], degrees, NULL);
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(vacuum->scratch);
-		vs_pagegraph_reset(&vacuum->graph);
 	}
+	pfree(found);
 }
 
 static void
 repair(VacuumState *vacuum)
 {
-	int		   *levels = palloc(vacuum->index.slots_per_page * sizeof(int));
-
-	vacuum->degrees.size = vacuum->nblocks << vacuum->index.slot_bits;
-	vacuum->degrees.counts = MemoryContextAllocExtended(vacuum->context,
-														vacuum->degrees.size,
-														MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nblocks; block++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
-		int			n;
-		VsCandidate *vertices = vertices_to_repair(vacuum, block, &n, levels);
-
-		for (int i = 0; i < n; i++)
-			for (int level = levels[i]; level >= 0; level--)
-			{
-				vs_vacuum_delay_point();
-				vs_graph_repair(&vacuum->graph.graph, vertices[i], level, &vacuum->dead);
-			}
-		count_indegrees(vacuum, block);
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(vacuum->scratch);
-		vs_pagegraph_reset(&vacuum->graph);
-	}
+	mend_lists(vacuum);
 	attach_unnamed(vacuum);
+	vs_pagegraph_reset(&vacuum->graph);
 }
 
 /*
@@ -642,7 +904,7 @@ repair_entry(VacuumState *vacuum)
 {
 	VsMeta		meta = vs_meta_read(vacuum->rel);
 
-	if (meta.entry == VS_INVALID_ID || !vs_idset_has(&vacuum->dead, meta.entry))
+	if (meta.entry == VS_INVALID_ID || !vs_idset_has(&vacuum->notes.dead, meta.entry))
 		return;
 	if (vacuum->best_level < 0)
 		find_best(vacuum);
@@ -656,41 +918,50 @@ repair_entry(VacuumState *vacuum)
 /* ---- free ---- */
 
 /*
- * Free the slot of a tombstone (or of an insert that came to nothing), then
- * what it had on AUX pages.  A crash in between leaves AUX tuples without an
- * owner, which the next vacuum finds.
+ * Free slots of tombstones, or of inserts that came to nothing, all of one page
+ * in one record; then what they had on AUX pages.  A crash in between leaves AUX
+ * tuples without an owner, which the next vacuum finds.
  */
 static void
-free_vertex(VacuumState *vacuum, VsId id)
+free_vertices(VacuumState *vacuum, BlockNumber block, const VsId *ids, int n)
 {
 	const VsIndex *index = &vacuum->index;
-	BlockNumber block = VsIdBlock(index, id);
-	OffsetNumber offset = VsIdOffset(index, id);
+	char	   *copies = palloc(n * index->vertex_size);
 	Buffer		buffer = ReadBufferExtended(vacuum->rel, MAIN_FORKNUM, block,
 											RBM_NORMAL, vacuum->strategy);
-	VsVertex   *copy = palloc(index->vertex_size);
-	VsVertex   *vertex;
 	VsEdit		edit;
-	bool		in_tails;
+	Page		page;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vertex = vs_page_vertex(BufferGetPage(buffer), offset);
-	memcpy(copy, vertex, index->vertex_size);
 	edit = vs_edit_begin(vacuum->rel);
-	vertex = vs_page_vertex(vs_edit_page(&edit, buffer), offset);
-	vertex->flags = VS_FREE;
-	ItemPointerSetInvalid(&vertex->upper);
-	ItemPointerSetInvalid(&vertex->overflow);
+	page = vs_edit_page(&edit, buffer);
+	for (int i = 0; i < n; i++)
+	{
+		VsVertex   *vertex = vs_page_vertex(page, VsIdOffset(index, ids[i]));
+
+		memcpy(copies + i * index->vertex_size, vertex, index->vertex_size);
+		vertex->flags = VS_FREE;
+		ItemPointerSetInvalid(&vertex->upper);
+		ItemPointerSetInvalid(&vertex->overflow);
+	}
 	vs_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	vs_space_record_head(vacuum->rel, block);
+	vs_idset_add(&vacuum->notes.roomy, block);
+	vacuum->nfreed += n;
 
-	in_tails = VsVertexGetState(copy) == VS_TOMBSTONE && (copy->flags & VS_IN_TAILS);
-	for (int i = 0; in_tails && i < index->ntails; i++)
-		remove_aux(vacuum, &VsVertexTails(index, copy)[i], VS_AUX_TAIL, id, copy->version);
-	if (ItemPointerIsValid(&copy->upper))
-		remove_aux(vacuum, &copy->upper, VS_AUX_UPPER, id, copy->version);
-	pfree(copy);
+	for (int i = 0; i < n; i++)
+	{
+		VsVertex   *copy = (VsVertex *) (copies + i * index->vertex_size);
+		bool		in_tails = VsVertexGetState(copy) == VS_TOMBSTONE &&
+			(copy->flags & VS_IN_TAILS);
+
+		for (int j = 0; in_tails && j < index->ntails; j++)
+			remove_aux(vacuum, &VsVertexTails(index, copy)[j], VS_AUX_TAIL, ids[i], copy->version);
+		if (ItemPointerIsValid(&copy->upper))
+			remove_aux(vacuum, &copy->upper, VS_AUX_UPPER, ids[i], copy->version);
+	}
+	pfree(copies);
 }
 
 /*
@@ -705,7 +976,7 @@ tombstones_of(VacuumState *vacuum, BlockNumber block, VsId *ids)
 	{
 		VsId		id = VsMakeId(&vacuum->index, block, offset);
 
-		if (vs_idset_has(&vacuum->dead, id))
+		if (vs_idset_has(&vacuum->notes.dead, id))
 			ids[n++] = id;
 	}
 	return n;
@@ -716,27 +987,31 @@ free_tombstones(VacuumState *vacuum)
 {
 	VsId	   *ids = palloc(vacuum->index.slots_per_page * sizeof(VsId));
 
-	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nblocks; block++)
+	for (BlockNumber block = VS_META_BLOCK + 1; block < vacuum->nheads; block++)
 	{
 		int			n = tombstones_of(vacuum, block, ids);
 
-		for (int i = 0; i < n; i++)
-		{
-			vs_vacuum_delay_point();
-			free_vertex(vacuum, ids[i]);
-		}
+		if (n == 0)
+			continue;
+		vs_vacuum_delay_point();
+		free_vertices(vacuum, block, ids, n);
 	}
+	pfree(ids);
 }
 
 /*
  * Reclaim what an insert left that was cut off between reserving a slot and
- * writing the vertex, or a vacuum between freeing a slot and its AUX tuples.
+ * writing the vertex, or a vacuum between freeing a slot, or unlinking a
+ * segment, and removing the AUX tuples.
+ *
  * Inserts under way hold a lock; once we have had it, each one seen by the mark
- * pass has ended one way or the other.
+ * pass has ended one way or the other.  Nobody makes a vertex lead to an AUX
+ * tuple that is there already, but that insert: an orphan stays one.
  */
 static void
 free_orphans(VacuumState *vacuum)
 {
+	sift_orphans(vacuum);
 	if (vacuum->norphans == 0)
 		return;
 	LockPage(vacuum->rel, VS_META_BLOCK, ExclusiveLock);
@@ -744,41 +1019,72 @@ free_orphans(VacuumState *vacuum)
 	for (int i = 0; i < vacuum->norphans; i++)
 	{
 		Orphan	   *orphan = &vacuum->orphans[i];
-		VsVertexState state = vs_vertex_state(vacuum->rel, &vacuum->index, orphan->owner,
-											   &orphan->version);
 
 		vs_vacuum_delay_point();
+		if (!is_orphan(vacuum, orphan))
+			continue;
 		if (ItemPointerIsValid(&orphan->where))
-		{
-			if (state == VS_FREE || state == VS_RESERVED)
-				remove_aux(vacuum, &orphan->where, orphan->kind, orphan->owner,
-						   orphan->version);
-		}
-		else if (state == VS_RESERVED)
-			free_vertex(vacuum, orphan->owner);
+			remove_aux(vacuum, &orphan->where, orphan->kind, orphan->owner, orphan->version);
+		else
+			free_vertices(vacuum, VsIdBlock(&vacuum->index, orphan->owner), &orphan->owner, 1);
+		vacuum->norphans_removed++;
 	}
 }
 
 /* ---- entry points ---- */
 
+/* Bytes that a vacuum may take, as core reckons for dead rows. */
+static Size
+memory_allowed(void)
+{
+	int			kilobytes = vs_is_autovacuum_worker() && autovacuum_work_mem != -1 ?
+		autovacuum_work_mem : maintenance_work_mem;
+
+	return (Size) kilobytes * 1024;
+}
+
 static void
 vacuum_init(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
+	Size		memory = memory_allowed();
+
 	memset(vacuum, 0, sizeof(VacuumState));
 	vacuum->rel = info->index;
 	vacuum->index = vs_index_open(info->index);
 	vacuum->stats = stats;
 	vacuum->strategy = info->strategy;
 	vacuum->nblocks = RelationGetNumberOfBlocks(info->index);
+	vacuum->nheads = Min(vacuum->nblocks, VS_INVALID_ID >> vacuum->index.slot_bits);
 	vacuum->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore vacuum",
 											ALLOCSET_DEFAULT_SIZES);
 	vacuum->scratch = AllocSetContextCreate(vacuum->context, "vecstore vacuum page",
 											ALLOCSET_DEFAULT_SIZES);
 	vs_pagegraph_init(&vacuum->graph, vacuum->rel, &vacuum->index,
 					  vs_graph_metric(&vacuum->index), vacuum->context);
-	vs_idset_init(&vacuum->dead, vacuum->context);
+	vacuum->max_orphans = Max(64, Min(memory / 8 / sizeof(Orphan), MAX_ORPHANS));
+	vacuum->orphans = MemoryContextAlloc(vacuum->context,
+										 vacuum->max_orphans * sizeof(Orphan));
+	vs_notes_init(&vacuum->notes, vacuum->context,
+				  memory - vacuum->max_orphans * sizeof(Orphan),
+				  vacuum->nheads << vacuum->index.slot_bits);
 	vacuum->best_level = -1;
 	vacuum->roomy_aux = InvalidBlockNumber;
+}
+
+/* Say what was done; core's own indexes tell such things with DEBUG, too. */
+static void
+report(VacuumState *vacuum)
+{
+	ereport(DEBUG2,
+			(errmsg_internal("vecstore: vacuum of index \"%s\": %.0f rows removed, " INT64_FORMAT " slots freed, "
+							 INT64_FORMAT " lists mended, " INT64_FORMAT " vertices attached, "
+							 INT64_FORMAT " orphans removed%s%s",
+							 RelationGetRelationName(vacuum->rel), vacuum->removed,
+							 vacuum->nfreed, vacuum->nmended, vacuum->nattached,
+							 vacuum->norphans_removed,
+							 vacuum->notes.full ? "; lists did not fit into memory" : "",
+							 vacuum->notes.degrees.size == 0 ?
+							 "; links to vertices did not fit into memory" : "")));
 }
 
 /*
@@ -789,7 +1095,7 @@ static void
 run_vacuum(VacuumState *vacuum)
 {
 	mark(vacuum);
-	if (vacuum->dead.count > 0)
+	if (vacuum->notes.dead.count > 0)
 	{
 		repair(vacuum);
 		repair_entry(vacuum);
@@ -802,6 +1108,8 @@ run_vacuum(VacuumState *vacuum)
 		vs_meta_set_vertices(vacuum->rel, vacuum->live);
 	vacuum->stats->num_index_tuples = vacuum->kept;
 	vacuum->stats->tuples_removed += vacuum->removed;
+	vacuum->stats->pages_free = vacuum->notes.roomy.count;
+	report(vacuum);
 }
 
 IndexBulkDeleteResult *
