@@ -37,7 +37,8 @@ make_private_copy()
 	do
 		cp -a "$bindir"/$program "$work/server$bindir" 2>/dev/null || true
 	done
-	for dir in "$("$pg_config" --includedir-server)" "$("$pg_config" --includedir)"; do
+	# Mostly the second folder lies in the first.
+	for dir in "$("$pg_config" --includedir)" "$("$pg_config" --includedir-server)"; do
 		mkdir -p "$(dirname "$work/server$dir")"
 		[ -e "$work/server$dir" ] || ln -s "$dir" "$work/server$dir"
 	done

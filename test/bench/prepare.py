@@ -6,7 +6,7 @@ usage: prepare.py mnist DATA_DIR PREFIX [ROWS]
 
 Writes PREFIX.copy and PREFIX_more.copy (binary COPY files of (id int4,
 vector), which load into vecstore and pgvector columns alike: the table and
-5,000 rows held out for inserts, or as many as ROWS if that is less),
+5,000 rows held out for inserts, or a fifth of ROWS if that is less),
 PREFIX_query.fvecs (1,000 queries), PREFIX_gt.ivecs and PREFIX_gtall.ivecs (the
 200 nearest by L2 of the table, and of the table with the rows held out).
 
@@ -100,7 +100,7 @@ def main():
     if os.path.exists(last):
         return
     base, query, more = mnist(folder, rows) if sys.argv[1] == "mnist" else synthetic(rows, dim)
-    more = more[:min(HELD_OUT, len(base))]
+    more = more[:min(HELD_OUT, len(base) // 5)]
     write_copy(prefix + ".copy", base, 0)
     write_copy(prefix + "_more.copy", more, len(base))
     write_vecs(prefix + "_query.fvecs", np.ascontiguousarray(query))
