@@ -13,7 +13,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 use Vecstore qw(check_index check_no_crash check_recall complete_sql create_items
-  index_only_settings is_running query_vector start_workload stop_workload write_workload);
+  index_only_settings is_running query_vector start_workload stop_workload
+  wait_for_sessions write_workload);
 
 my @cases = (
 	{ seed => 1, dims => 24, rows => 500 },
@@ -82,6 +83,7 @@ SELECT 1 / (missing + extra = 0)::int FROM ($complete) c;
 	# planner may be about to open the index that replay drops.
 	$primary->safe_psql('postgres', "REINDEX INDEX CONCURRENTLY ${table}_idx");
 	stop_workload($writes, "$label, writers");
+	wait_for_sessions($primary);
 
 	# At the same position: both sound, the same rows in the same order.
 	$primary->wait_for_catchup($standby, 'replay');
