@@ -458,58 +458,45 @@ rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 }
 
 /*
- * Which of n candidates, sorted by rank, a list gives up that is one too long:
- * the farthest that is nearer to a nearer one than to the vertex, else the
- * farthest of all.  vs_choose_neighbours() would drop the same, but for
- * candidates that only pruned ones cover.  Where the cover of a list's members
- * is not kept it would compare all with each other; this looks at few.
- */
-static int
-least_needed(VsGraph *graph, const VsCandidate *cands, int n)
-{
-	for (int i = n - 1; i > 0; i--)
-	{
-		const float *vector = graph->vector(graph, cands[i].id);
-
-		if (vector == NULL)
-			return i;
-		for (int j = 0; j < i; j++)
-		{
-			const float *nearer = graph->vector(graph, cands[j].id);
-
-			if (nearer && graph->kernel(vector, nearer, graph->index.dims) < cands[i].rank)
-				return i;
-		}
-	}
-	return n - 1;
-}
-
-/*
  * Shrink n candidates of a list, one too many, among them the one just added.
  * Who has to go, the added one itself perhaps, is put into *gone.
  */
 static int
 shrink_list(VsGraph *graph, VsCandidate *cands, int n, VsCandidate *gone)
 {
-	VsCandidate *chosen;
-	int			out;
+	VsCandidate *chosen = palloc(n * sizeof(VsCandidate));
+	int			nchosen;
 
 	vs_sort_candidates(cands, n);
-	if (!graph->keeps_cover)
-	{
-		out = least_needed(graph, cands, n);
-		*gone = cands[out];
-		memmove(&cands[out], &cands[out + 1], (n - 1 - out) * sizeof(VsCandidate));
-		return n - 1;
-	}
-	chosen = palloc(n * sizeof(VsCandidate));
-	out = vs_choose_neighbours(graph, cands, n, n - 1, chosen);
+	nchosen = vs_choose_neighbours(graph, cands, n, n - 1, chosen);
+	gone->id = VS_INVALID_ID;
 	for (int i = 0; i < n; i++)
-		if (!contains(chosen, out, cands[i].id))
+		if (!contains(chosen, nchosen, cands[i].id))
 			*gone = cands[i];
-	memcpy(cands, chosen, out * sizeof(VsCandidate));
+	memcpy(cands, chosen, nchosen * sizeof(VsCandidate));
 	pfree(chosen);
-	return out;
+	return nchosen;
+}
+
+/*
+ * Whether one of a vertex's own neighbours names it on level 0, but for the one
+ * that is about to give up its link.  The first one asked mostly does.
+ */
+static bool
+is_named_elsewhere(VsGraph *graph, VsId id, VsId but)
+{
+	int			max = VsDegree(&graph->index, 0);
+	VsCandidate *own = palloc(max * sizeof(VsCandidate));
+	VsCandidate *list = palloc(max * sizeof(VsCandidate));
+	int			n = graph->neighbours(graph, id, 0, own);
+	bool		named = n == 0;	/* it is gone: nothing to keep */
+
+	for (int i = 0; i < n && !named; i++)
+		if (own[i].id != but)
+			named = contains(list, graph->neighbours(graph, own[i].id, 0, list), id);
+	pfree(own);
+	pfree(list);
+	return named;
 }
 
 /*
@@ -562,6 +549,10 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 			}
 			if (forced)
 				*forced = gone;
+
+			else if (level == 0 && !graph->connected_later &&
+					 !is_named_elsewhere(graph, gone.id, vertex->id))
+				break;			/* would be cut off */
 		}
 		linked = graph->replace(graph, vertex, level, old, nold, cands, n);
 	}

@@ -54,7 +54,7 @@ struct VsGraph
 {
 	VsIndex		index;
 	VsKernel	kernel;			/* of a query's metric, or of vs_graph_metric() */
-	bool		keeps_cover;	/* lists come with ranks and cover */
+	bool		connected_later;	/* what is cut off now is connected at the end */
 
 	/*
 	 * Copy the neighbours of a vertex at a level to out (room for

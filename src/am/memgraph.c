@@ -446,7 +446,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
-	graph->graph.keeps_cover = true;
+	graph->graph.connected_later = true;
 	graph->graph.neighbours = mem_neighbours;
 	graph->graph.price = mem_price;
 	graph->graph.expect = mem_expect;

@@ -497,7 +497,7 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 {
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(metric);
-	graph->graph.keeps_cover = false;
+	graph->graph.connected_later = false;
 	graph->graph.neighbours = page_neighbours;
 	graph->graph.price = page_price;
 	graph->graph.expect = page_expect;
