@@ -261,21 +261,26 @@ vs_search_descend(VsSearch *search, const float *query,
 
 /* ---- neighbours ---- */
 
-static int
-compare_candidates(const void *a, const void *b)
+static inline int
+compare_candidates(const VsCandidate *x, const VsCandidate *y)
 {
-	const VsCandidate *x = a;
-	const VsCandidate *y = b;
-
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Lists are sorted for every link: the comparison is inlined. */
+#define ST_SORT			sort_candidates
+#define ST_ELEMENT_TYPE	VsCandidate
+#define ST_COMPARE(a, b)	compare_candidates(a, b)
+#define ST_SCOPE		static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
 void
 vs_sort_candidates(VsCandidate *cands, int n)
 {
-	qsort(cands, n, sizeof(VsCandidate), compare_candidates);
+	sort_candidates(cands, n);
 }
 
 /* A candidate that was chosen. */
@@ -459,20 +464,25 @@ rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 
 /*
  * Shrink n candidates of a list, one too many, among them the one just added.
- * Who has to go, the added one itself perhaps, is put into *gone.
+ * The id that has to go, that of the added one perhaps, is put into *gone.
  */
 static int
-shrink_list(VsGraph *graph, VsCandidate *cands, int n, VsCandidate *gone)
+shrink_list(VsGraph *graph, VsCandidate *cands, int n, VsId *gone)
 {
 	VsCandidate *chosen = palloc(n * sizeof(VsCandidate));
 	int			nchosen;
 
 	vs_sort_candidates(cands, n);
 	nchosen = vs_choose_neighbours(graph, cands, n, n - 1, chosen);
-	gone->id = VS_INVALID_ID;
+
+	/* All ids but one cancel out; fewer are left if some are not there any more. */
+	*gone = 0;
 	for (int i = 0; i < n; i++)
-		if (!contains(chosen, nchosen, cands[i].id))
-			*gone = cands[i];
+		*gone ^= cands[i].id;
+	for (int i = 0; i < nchosen; i++)
+		*gone ^= chosen[i].id;
+	if (nchosen < n - 1)
+		*gone = VS_INVALID_ID;
 	memcpy(cands, chosen, nchosen * sizeof(VsCandidate));
 	pfree(chosen);
 	return nchosen;
@@ -537,21 +547,20 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 		cands[n++] = added;
 		if (n > max)
 		{
-			VsCandidate gone;
+			VsId		gone;
 
 			n = shrink_list(graph, cands, n, &gone);
-			if (gone.id == added.id)
+			if (gone == added.id)
 			{
 				if (!forced)
 					break;
-				gone = cands[n - 1];
+				gone = cands[n - 1].id;
 				cands[n - 1] = added;
 			}
 			if (forced)
-				*forced = gone;
-
+				forced->id = gone;
 			else if (level == 0 && !graph->connected_later &&
-					 !is_named_elsewhere(graph, gone.id, vertex->id))
+					 !is_named_elsewhere(graph, gone, vertex->id))
 				break;			/* would be cut off */
 		}
 		linked = graph->replace(graph, vertex, level, old, nold, cands, n);
@@ -612,7 +621,7 @@ vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 	if (!linked && links[0].n > 0)
 	{
 		VsCandidate added = {.id = id,.version = version,.rank = links[0].cands[0].rank};
-		VsCandidate gone;
+		VsCandidate gone = {0};
 
 		if (link_one(graph, &links[0].cands[0], 0, added, &gone) &&
 			gone.id != VS_INVALID_ID)
