@@ -32,18 +32,23 @@
  * The nearest n vertices cost VISITS * sqrt(m) * n ^ VISITS_POWER visits, one
  * for each list read and each vertex priced: the more a search has seen, the
  * fewer of the neighbours it meets are new.  Whether n is ef_search or what a
- * scan went on to makes no difference.  With m = 16 the factor was 55 to 60 for
- * SIFT, 24 to 65 for MNIST, 12 to 38 for clustered vectors.
+ * scan went on to makes no difference.  With m = 16 the factor, here 40, was 55
+ * to 60 for SIFT, 24 to 65 for MNIST, 12 to 38 for clustered vectors; of the
+ * latter 14 to 27 with m = 8, 13 to 43 with m = 32.
  */
-#define VISITS				8
+#define VISITS				10
 #define VISITS_POWER		0.8
 
 /*
  * Pinning, locking and pricing a vertex in a cached page, in cpu_operator_cost:
- * 0.2 to 0.35 us at 32 to 128 dimensions, 0.45 us at 784.
+ * 0.2 to 0.35 us at 32 to 128 dimensions, 0.45 us at 784; 0.5 to 0.65 us in
+ * scans of thousands of rows, which leave the processor's caches.
  */
-#define VISIT_OPERATORS		50
+#define VISIT_OPERATORS		80
 #define DIMS_PER_OPERATOR	16
+
+/* What the sweep does with a row besides sorting it: 0.4 to 0.55 us in all. */
+#define SWEEP_OPERATORS		32
 
 /* As SWEEP_RATIO in scan.c. */
 #define SWEEP_SHARE			0.125
@@ -117,7 +122,8 @@ sweep_cost(const CostModel *model)
 	double		n = Max(model->tuples, 2);
 
 	return model->pages * model->seq_page +
-		n * (cpu_index_tuple_cost + 2 * cpu_operator_cost * log2(n));
+		n * (cpu_index_tuple_cost +
+			 cpu_operator_cost * (SWEEP_OPERATORS + 2 * log2(n)));
 }
 
 /* Cost of returning so many rows. */
