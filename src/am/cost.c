@@ -2,12 +2,17 @@
  * cost.c
  *		What the planner is told about a scan.
  *
- * A scan that stops after few rows touches some hundreds of vertices at random;
- * one that goes on touches more and more, until the sweep reads the index from
+ * A scan that stops after few rows visits some hundreds of vertices at random;
+ * one that goes on visits more and more, until the sweep reads the index from
  * end to end and sorts (scan.c).  The planner interpolates between a start-up
- * and a total cost, which such a curve is far from.  So where LIMIT is known,
- * the total is set so that the interpolation is right at the number of rows
- * this query will need: LIMIT divided by the share of rows its filters keep.
+ * and a total cost, and the curve, which has a step, is far from a line.  So
+ * where it is known how many rows the query will take, the total is set so that
+ * the interpolation is right there; elsewhere a line is drawn that is right
+ * before the step and on the safe side of it (see total_cost()).
+ *
+ * Constants were measured with test/bench/planner.py and "Planner" in
+ * docs/benchmarks.md says on what; a cost of 1 is about 2 us there, as
+ * sequential scans of cached tables have it.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -15,6 +20,8 @@
 #include <math.h>
 
 #include "am/am.h"
+#include "am/graph.h"
+#include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/float.h"
@@ -22,90 +29,181 @@
 #include "utils/spccache.h"
 
 /*
- * Measured on graphs of m = 16: an expansion prices about a third of the 2m
- * neighbours for the first time; while a scan goes on, about a fifth.
+ * The nearest n vertices cost VISITS * sqrt(m) * n ^ VISITS_POWER visits, one
+ * for each list read and each vertex priced: the more a search has seen, the
+ * fewer of the neighbours it meets are new.  Whether n is ef_search or what a
+ * scan went on to makes no difference.  With m = 16 the factor, here 40, was 55
+ * to 60 for SIFT, 24 to 65 for MNIST, 12 to 38 for clustered vectors; of the
+ * latter 14 to 27 with m = 8, 13 to 43 with m = 32.
  */
-#define NEW_SHARE_FIRST		0.35
-#define NEW_SHARE_LATER		0.20
+#define VISITS				10
+#define VISITS_POWER		0.8
+
+/*
+ * Pinning, locking and pricing a vertex in a cached page, in cpu_operator_cost:
+ * 0.2 to 0.35 us at 32 to 128 dimensions, 0.45 us at 784; 0.5 to 0.65 us in
+ * scans of thousands of rows, which leave the processor's caches.
+ */
+#define VISIT_OPERATORS		80
+#define DIMS_PER_OPERATOR	16
+
+/* What the sweep does with a row besides sorting it: 0.4 to 0.55 us in all. */
+#define SWEEP_OPERATORS		32
 
 /* As SWEEP_RATIO in scan.c. */
 #define SWEEP_SHARE			0.125
 
-/* Pinning, locking and pricing a vertex, in cpu_operator_cost. */
-#define VISIT_OPERATORS		16
+/*
+ * Bytes of memory for a visited vertex: a candidate in two heaps, which are
+ * half empty at most.
+ */
+#define VISITED_BYTES		(3 * sizeof(VsCandidate))
+
+/* The share of its rows that core assumes a query takes, if LIMIT is unknown. */
+#define UNKNOWN_LIMIT_SHARE	0.1
 
 typedef struct CostModel
 {
 	PlannerInfo *root;
+	VsIndex		index;
+	double		tuples;
 	double		vertices;
 	double		pages;
-	int			m;
 	double		ef;
-	double		random_page;
+	double		random_page;	/* of a page visited through the graph */
 	double		seq_page;
 } CostModel;
 
-/* Vertices visited until rows were returned, if there was no sweep. */
+/* Visits until so many rows were returned, if there is no sweep. */
 static double
-visited(const CostModel *model, double rows)
+visits(const CostModel *model, double rows)
 {
-	double		upper = model->m * log(Max(model->vertices, 2)) / log(model->m);
-	double		first = (model->ef + 10) * 2 * model->m * NEW_SHARE_FIRST;
-	double		later = Max(rows - model->ef, 0) * 2 * model->m * NEW_SHARE_LATER;
+	double		m = model->index.m;
+	double		upper = 2 * m * log(Max(model->vertices, 2)) / log(m);
+	double		n = rows * model->vertices / model->tuples;
 
-	return upper + first + later;
+	return upper + VISITS * sqrt(m) * pow(Max(n, model->ef), VISITS_POWER);
 }
 
-/* Cost of visiting so many vertices through the graph. */
+/* Visits after which a scan stops walking the graph. */
+static double
+most_visits(const CostModel *model)
+{
+	return Min(model->vertices * SWEEP_SHARE, work_mem * 1024.0 / VISITED_BYTES);
+}
+
+/* Rows returned before a scan stops walking the graph: visits() backwards. */
+static double
+rows_before_sweep(const CostModel *model)
+{
+	double		n = pow(most_visits(model) / (VISITS * sqrt(model->index.m)),
+						1 / VISITS_POWER);
+
+	return Min(Max(n, model->ef) * model->tuples / model->vertices, model->tuples);
+}
+
+/* Cost of so many visits. */
 static Cost
 graph_cost(const CostModel *model, double n)
 {
+	double		operators = VISIT_OPERATORS + model->index.dims / DIMS_PER_OPERATOR;
 	double		pages;
 
-	n = Min(n, model->vertices);
+	/* A vertex is priced once, and its list read once. */
+	n = Min(n, 2 * model->vertices) * (1 + model->index.ntails);
 	pages = index_pages_fetched(n, model->pages, model->pages, model->root);
-	return pages * model->random_page + n * VISIT_OPERATORS * cpu_operator_cost;
+	return pages * model->random_page + n * operators * cpu_operator_cost;
 }
 
 /* Cost of reading the whole index and sorting its rows. */
 static Cost
 sweep_cost(const CostModel *model)
 {
-	double		n = Max(model->vertices, 2);
+	double		n = Max(model->tuples, 2);
 
 	return model->pages * model->seq_page +
-		n * (cpu_index_tuple_cost + 2 * cpu_operator_cost * log2(n));
+		n * (cpu_index_tuple_cost +
+			 cpu_operator_cost * (SWEEP_OPERATORS + 2 * log2(n)));
 }
 
 /* Cost of returning so many rows. */
 static Cost
 rows_cost(const CostModel *model, double rows)
 {
-	double		n = visited(model, rows);
+	double		walked = Min(rows, rows_before_sweep(model));
+	Cost		cost = graph_cost(model, visits(model, walked));
 
-	if (rows <= model->ef)
-		return graph_cost(model, n);
-	if (n > model->vertices * SWEEP_SHARE)
-	{
-		n = Max(model->vertices * SWEEP_SHARE, visited(model, model->ef));
-		return graph_cost(model, n) + sweep_cost(model);
-	}
-	return graph_cost(model, n);
+	return rows > walked ? cost + sweep_cost(model) : cost;
+}
+
+/* Whether the value of a LIMIT or OFFSET is known only at run time. */
+static bool
+is_unknown(Node *count)
+{
+	return count && !IsA(count, Const);
 }
 
 /*
- * Rows the query will take from the index: all, or as many as give LIMIT rows
- * once the filters have dropped theirs.
+ * Cost of returning all rows, such that a query which stops earlier is charged
+ * what it will take.
+ *
+ * All rows are taken if there is no LIMIT.  Otherwise what a query on one table
+ * takes is LIMIT divided by the share of rows the filters keep.  LIMIT may be
+ * unknown (a parameter of a generic plan): somebody who orders by distance
+ * wants few rows, no more than the search finds at once, and the planner will
+ * charge a tenth.  Under a join or GROUP BY the planner knows later than now
+ * what share it takes: there the cost rises along the line from the start to
+ * the middle of the step that the sweep makes.  A query that needs fewer rows
+ * is charged a little too much, of little; one that needs more could as well
+ * scan the table.
+ */
+static Cost
+total_cost(const CostModel *model, RelOptInfo *rel, Cost startup)
+{
+	PlannerInfo *root = model->root;
+	double		kept = rel->tuples > 0 ? Max(rel->rows / rel->tuples, 1e-10) : 1;
+	double		rows;
+	double		share;
+	Cost		cost;
+
+	if (root->tuple_fraction <= 0)
+		return rows_cost(model, model->tuples);
+	if (root->limit_tuples < 0 && (is_unknown(root->parse->limitCount) ||
+								   is_unknown(root->parse->limitOffset)))
+	{
+		rows = Min(model->ef / kept, model->tuples);
+		share = UNKNOWN_LIMIT_SHARE;
+		cost = rows_cost(model, rows);
+	}
+	else if (root->limit_tuples >= 0 &&
+			 bms_membership(root->all_baserels) != BMS_MULTIPLE)
+	{
+		rows = Min(root->limit_tuples / kept, model->tuples);
+		share = Max(rows, 1) / model->tuples;
+		cost = rows_cost(model, rows);
+	}
+	else
+	{
+		rows = rows_before_sweep(model);
+		share = rows / model->tuples;
+		cost = rows_cost(model, rows) + sweep_cost(model) / 2;
+	}
+	return startup + Max(cost - startup, 0) / share;
+}
+
+/*
+ * Cost of a page visited at random.  Searches keep coming back to the same
+ * pages, so what fits the cache will be there: free, but for the visit itself,
+ * in shared buffers (of which we claim half), to be copied from the system's
+ * cache, or to be read.
  */
 static double
-rows_needed(PlannerInfo *root, IndexPath *path, double tuples)
+visited_page_cost(double pages, double random_page, double seq_page)
 {
-	RelOptInfo *rel = path->path.parent;
-	double		kept = rel->tuples > 0 ? rel->rows / rel->tuples : 1;
+	double		buffered = Min(1, NBuffers / 2 / pages);
+	double		cached = Max(buffered, Min(1, effective_cache_size / pages));
 
-	if (root->limit_tuples < 0 || bms_membership(root->all_baserels) == BMS_MULTIPLE)
-		return tuples;
-	return Min(tuples, root->limit_tuples / Max(kept, 1e-10));
+	return (cached - buffered) * seq_page + (1 - cached) * random_page;
 }
 
 void
@@ -115,9 +213,7 @@ vs_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 {
 	IndexOptInfo *info = path->indexinfo;
 	CostModel	model;
-	double		tuples = Max(info->tuples, 1);
-	double		rows;
-	double		cached;
+	double		random_page;
 	VsMeta		meta;
 	Relation	rel;
 
@@ -137,24 +233,17 @@ vs_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 
 	rel = index_open(info->indexoid, NoLock);
 	meta = vs_meta_read(rel);
+	model.index = vs_index_open(rel);
 	index_close(rel, NoLock);
 
 	model.root = root;
-	model.vertices = Max(Min(meta.vertices > 0 ? meta.vertices : tuples, tuples), 1);
+	model.tuples = Max(info->tuples, 1);
+	model.vertices = Min(meta.vertices > 0 ? meta.vertices : model.tuples, model.tuples);
 	model.pages = Max(info->pages, 1);
-	model.m = meta.m;
 	model.ef = vs_ef_search;
-	get_tablespace_page_costs(info->reltablespace, &model.random_page, &model.seq_page);
+	get_tablespace_page_costs(info->reltablespace, &random_page, &model.seq_page);
+	model.random_page = visited_page_cost(model.pages, random_page, model.seq_page);
 
-	/*
-	 * Searches keep coming back to the same pages: what fits the cache will
-	 * be there, and a page there costs no more for being random.
-	 */
-	cached = Min(1, (double) effective_cache_size / model.pages);
-	model.random_page = cached * model.seq_page + (1 - cached) * model.random_page;
-
-	rows = rows_needed(root, path, tuples);
-	*startup = rows_cost(&model, Min(model.ef, tuples));
-	*total = *startup + (rows_cost(&model, rows) - *startup) * tuples / Max(rows, 1);
-	*total = Max(*total, *startup);
+	*startup = rows_cost(&model, Min(model.ef, model.tuples));
+	*total = Max(*startup, total_cost(&model, path->path.parent, *startup));
 }

@@ -172,72 +172,77 @@ COMMENT ON OPERATOR || (vecstore, vecstore) IS 'elements of the first vector, th
 --
 -- Metrics (the list is VS_METRICS in src/distance/metrics.h)
 --
+-- COST, in cpu_operator_cost of about 5 ns: L2 took 0.03 us at 32 dimensions,
+-- 0.35 us at 384, and 11 us at 784, where the vector lies out of line.  One
+-- number stands for all, so it is between: a scan of the table that computes
+-- every distance must not look cheaper than the index's search.
+--
 
 CREATE FUNCTION l2_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION l2_distance(vecstore, vecstore) IS 'Euclidean distance: sqrt(sum (a-b)^2); error 22000 when the dimensions differ';
 
 CREATE OPERATOR <-> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = l2_distance, COMMUTATOR = <->);
 COMMENT ON OPERATOR <-> (vecstore, vecstore) IS 'Euclidean distance';
 
 CREATE FUNCTION negative_inner_product(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION negative_inner_product(vecstore, vecstore) IS 'negative inner product: -sum a*b; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <#> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = negative_inner_product, COMMUTATOR = <#>);
 COMMENT ON OPERATOR <#> (vecstore, vecstore) IS 'negative inner product';
 
 CREATE FUNCTION cosine_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION cosine_distance(vecstore, vecstore) IS 'cosine distance: 1 - a.b/(|a||b|); NaN with a zero vector; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <=> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = cosine_distance, COMMUTATOR = <=>);
 COMMENT ON OPERATOR <=> (vecstore, vecstore) IS 'cosine distance';
 
 CREATE FUNCTION l1_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION l1_distance(vecstore, vecstore) IS 'Manhattan distance: sum |a-b|; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <+> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = l1_distance, COMMUTATOR = <+>);
 COMMENT ON OPERATOR <+> (vecstore, vecstore) IS 'Manhattan distance';
 
 CREATE FUNCTION hamming_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_hamming_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION hamming_distance(vecstore, vecstore) IS 'Hamming distance: number of coordinates that differ; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <~> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = hamming_distance, COMMUTATOR = <~>);
 COMMENT ON OPERATOR <~> (vecstore, vecstore) IS 'Hamming distance';
 
 CREATE FUNCTION jaccard_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_jaccard_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION jaccard_distance(vecstore, vecstore) IS 'Jaccard distance of the sets of non-zero coordinates: 1 - |A&B|/|A or B|; 0 for two zero vectors; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <%> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = jaccard_distance, COMMUTATOR = <%>);
 COMMENT ON OPERATOR <%> (vecstore, vecstore) IS 'Jaccard distance of the sets of non-zero coordinates';
 
 CREATE FUNCTION chebyshev_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_chebyshev_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_chebyshev_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION chebyshev_distance(vecstore, vecstore) IS 'Chebyshev distance: max |a-b|; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <^> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = chebyshev_distance, COMMUTATOR = <^>);
 COMMENT ON OPERATOR <^> (vecstore, vecstore) IS 'Chebyshev distance';
 
 CREATE FUNCTION canberra_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_canberra_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_canberra_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION canberra_distance(vecstore, vecstore) IS 'Canberra distance: sum |a-b|/(|a|+|b|), where 0/0 is 0; error 22000 when the dimensions differ';
 
 CREATE OPERATOR </> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = canberra_distance, COMMUTATOR = </>);
 COMMENT ON OPERATOR </> (vecstore, vecstore) IS 'Canberra distance';
 
 CREATE FUNCTION bray_curtis_distance(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_bray_curtis_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_bray_curtis_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION bray_curtis_distance(vecstore, vecstore) IS 'Bray-Curtis distance: sum |a-b| / sum |a+b|; 0/0 is 0, x/0 is Infinity; error 22000 when the dimensions differ';
 
 CREATE OPERATOR <*> (LEFTARG = vecstore, RIGHTARG = vecstore, FUNCTION = bray_curtis_distance, COMMUTATOR = <*>);
 COMMENT ON OPERATOR <*> (vecstore, vecstore) IS 'Bray-Curtis distance';
 
 CREATE FUNCTION inner_product(vecstore, vecstore) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'vecstore_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'vecstore_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION inner_product(vecstore, vecstore) IS 'inner product: sum a*b; error 22000 when the dimensions differ';
 
 CREATE FUNCTION vecstore_kernel() RETURNS text
