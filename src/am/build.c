@@ -43,7 +43,7 @@
  * Room left for links, as a multiple of what the estimated rows need: the
  * estimate may be low, and memory is taken in chunks.
  */
-#define LINKS_MARGIN		1.1
+#define LINKS_MARGIN		1.05
 
 /* While connecting, a byte and two bits a vertex are needed. */
 #define CONNECT_BYTES		2

@@ -22,7 +22,11 @@
 /* Cache lines of a vector to ask for before it is read. */
 #define PREFETCH_LINES	4
 
-/* Vectors on pages that are pinned at once, while they are priced or given out. */
+/*
+ * Vectors on pages that are pinned at once, while they are priced or given out:
+ * a whole list, since a pin is an atomic operation, behind which memory does
+ * not work ahead.
+ */
 #define MAX_PINS		32
 
 /* Chunks are of about so many bytes: a share of the memory, within bounds. */
@@ -231,12 +235,16 @@ pin_vector(VsMemGraph *graph, VsId id)
 	return vs_recent_read(graph->rel, block_of(&graph->graph.index, id));
 }
 
+/* All slots of a page were laid out in order, so the place is known. */
 static const float *
 pinned_vector(VsMemGraph *graph, Buffer buffer, VsId id)
 {
 	const VsIndex *index = &graph->graph.index;
+	char	   *slot = (char *) BufferGetPage(buffer) +
+		VsSlotPlace(index, 1 + id % index->slots_per_page);
 
-	return VsVertexVector(index, slot_of(index, buffer, id));
+	Assert(slot == (char *) slot_of(index, buffer, id));
+	return VsVertexVector(index, slot);
 }
 
 /*
@@ -253,7 +261,7 @@ prefetch_vector(VsMemGraph *graph, VsId id)
 		for (int line = 0; line < PREFETCH_LINES; line++)
 			vs_prefetch(vector + 64 * line);
 	else
-		vs_recent_prefetch(graph->rel, block_of(index, id),
+		vs_recent_prefetch(graph->rel, block_of(index, id), false,
 						   VsSlotPlace(index, 1 + id % index->slots_per_page) + index->vector_offset,
 						   index->dims * sizeof(float));
 }
@@ -286,10 +294,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	return n;
 }
 
-/*
- * Price at most MAX_PINS vertices.  Vectors are all over memory: let it fetch
- * them side by side.
- */
+/* Price at most MAX_PINS vertices. */
 static void
 price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 {
@@ -298,8 +303,6 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 	const float *vectors[MAX_PINS];
 	Buffer		pins[MAX_PINS];
 
-	for (int i = 0; i < n; i++)
-		prefetch_vector(graph, cands[i].id);
 	for (int i = 0; i < n; i++)
 	{
 		vectors[i] = vs_memgraph_vector(graph, cands[i].id);
@@ -315,21 +318,23 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 	}
 }
 
-static int
-mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
-{
-	for (int i = 0; i < n; i += MAX_PINS)
-		price_some((VsMemGraph *) base, query, cands + i, Min(n - i, MAX_PINS));
-	return n;
-}
-
 static void
 mem_expect(VsGraph *base, const VsCandidate *cands, int n)
 {
-	VsMemGraph *graph = (VsMemGraph *) base;
-
 	for (int i = 0; i < n; i++)
-		prefetch_vector(graph, cands[i].id);
+		prefetch_vector((VsMemGraph *) base, cands[i].id);
+}
+
+/*
+ * Vectors are all over memory: let it fetch them side by side.
+ */
+static int
+mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
+{
+	mem_expect(base, cands, n);
+	for (int i = 0; i < n; i += MAX_PINS)
+		price_some((VsMemGraph *) base, query, cands + i, Min(n - i, MAX_PINS));
+	return n;
 }
 
 /*

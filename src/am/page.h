@@ -265,8 +265,8 @@ extern VsMeta vs_meta_read(Relation rel);
 	((OffsetNumber) (((id) & ((1u << (index)->slot_bits) - 1)) + 1))
 
 /*
- * Where a slot most likely lies on its page: they are filled from the end.  For
- * prefetching only.
+ * Where a slot lies on a page whose slots were taken in order: they are filled
+ * from the end.
  */
 #define VsSlotPlace(index, offset) \
 	(BLCKSZ - MAXALIGN(sizeof(VsPageSpecial)) - (Size) (offset) * (index)->vertex_size)

@@ -167,7 +167,7 @@ prefetch(VsPageGraph *graph, const VsCandidate *cands, int n)
 	const VsIndex *index = &graph->graph.index;
 
 	for (int i = 0; i < n; i++)
-		vs_recent_prefetch(graph->rel, VsIdBlock(index, cands[i].id),
+		vs_recent_prefetch(graph->rel, VsIdBlock(index, cands[i].id), true,
 						   VsSlotPlace(index, VsIdOffset(index, cands[i].id)),
 						   index->vertex_size);
 }

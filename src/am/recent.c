@@ -16,7 +16,7 @@
  * ReadRecentBuffer() does not count as a use for the clock sweep, which would
  * evict the pages that are read most.  One read in so many is an ordinary one.
  */
-#define READS_A_USE		16
+#define READS_A_USE		64
 
 /* Bytes of a cache line, and lines to ask for: the processor sees more coming. */
 #define LINE			64
@@ -65,7 +65,7 @@ prefetch_lines(const char *from, Size bytes)
 }
 
 void
-vs_recent_prefetch(Relation rel, BlockNumber block, Size offset, Size bytes)
+vs_recent_prefetch(Relation rel, BlockNumber block, bool header, Size offset, Size bytes)
 {
 	const Recent *place = place_of(rel, block);
 	const char *page;
@@ -74,7 +74,10 @@ vs_recent_prefetch(Relation rel, BlockNumber block, Size offset, Size bytes)
 		return;					/* not known, or a local buffer */
 	vs_prefetch(GetBufferDescriptor(place->buffer - 1));
 	page = (const char *) BufferBlocks + (Size) (place->buffer - 1) * BLCKSZ;
-	vs_prefetch(page);
-	vs_prefetch(page + BLCKSZ - LINE);
+	if (header)
+	{
+		vs_prefetch(page);
+		vs_prefetch(page + BLCKSZ - LINE);
+	}
 	prefetch_lines(page + offset, bytes);
 }

@@ -24,9 +24,10 @@
 extern Buffer vs_recent_read(Relation rel, BlockNumber block);
 
 /*
- * Ask memory for a block's descriptor, if it is known where that is, and for
- * the page's header, its end, and so many bytes at an offset of the page.
+ * Ask memory for a block's descriptor, if it is known where that is, and for so
+ * many bytes at an offset of the page; for its header and end, too, if told so.
  */
-extern void vs_recent_prefetch(Relation rel, BlockNumber block, Size offset, Size bytes);
+extern void vs_recent_prefetch(Relation rel, BlockNumber block, bool header,
+							   Size offset, Size bytes);
 
 #endif							/* VECSTORE_RECENT_H */

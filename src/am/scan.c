@@ -27,14 +27,11 @@
 #include "access/relscan.h"
 #include "am/am.h"
 #include "am/pagegraph.h"
+#include "am/ranked.h"
 #include "am/stats.h"
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/float.h"
-#include "utils/tuplesort.h"
 
 /*
  * A vertex that is visited through the graph costs about this many times what
@@ -69,8 +66,7 @@ typedef struct VsScan
 	VsIdSet		returned;		/* ids of all batches */
 	float		last_rank;		/* of the vertex being returned */
 
-	Tuplesortstate *sort;		/* what the sweep found */
-	TupleTableSlot *slot;
+	VsRankedRows swept;			/* what the sweep found */
 
 	int64		swept_distances;	/* computed by the sweep */
 	VsScanCounts run;			/* what was done since the last rescan */
@@ -109,12 +105,7 @@ end_run(IndexScanDesc scan)
 	vs_counts_add(&state->before, &state->run);
 	memset(&state->run, 0, sizeof(VsScanCounts));
 	memset(&state->noted, 0, sizeof(VsScanCounts));
-	if (state->sort)
-		tuplesort_end(state->sort);
-	if (state->slot)
-		ExecDropSingleTupleTableSlot(state->slot);
-	state->sort = NULL;
-	state->slot = NULL;
+	vs_ranked_end(&state->swept);
 	MemoryContextReset(state->context);
 }
 
@@ -358,24 +349,12 @@ static void
 sweep(VsScan *state, VsSweepReason reason)
 {
 	Relation	rel = state->graph.rel;
-	TupleDesc	desc = CreateTemplateTupleDesc(2);
-	AttrNumber	key = 1;
-	Oid			less = Float8LessOperator;
-	Oid			collation = InvalidOid;
-	bool		nulls_first = false;
-	TupleTableSlot *slot;
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
 	MemoryContext page_context = AllocSetContextCreate(state->context, "vecstore sweep",
 													   ALLOCSET_DEFAULT_SIZES);
 
-	TupleDescInitEntry(desc, 1, "rank", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "tid", TIDOID, -1, 0);
-	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	state->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	state->sort = tuplesort_begin_heap(desc, 1, &key, &less, &collation, &nulls_first,
-									   work_mem, NULL, TUPLESORT_NONE);
-
+	vs_ranked_init(&state->swept, state->context);
 	for (BlockNumber block = VS_META_BLOCK + 1; block < nblocks; block++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(page_context);
@@ -389,21 +368,13 @@ sweep(VsScan *state, VsSweepReason reason)
 		MemoryContextSwitchTo(old);
 		state->run.swept += page.n;
 		for (int i = 0; i < page.n; i++)
-		{
-			ExecClearTuple(slot);
-			slot->tts_values[0] = Float8GetDatum(page.rows[i].rank);
-			slot->tts_isnull[0] = page.rows[i].isnull;
-			slot->tts_values[1] = PointerGetDatum(&page.rows[i].tid);
-			slot->tts_isnull[1] = false;
-			ExecStoreVirtualTuple(slot);
-			tuplesort_puttupleslot(state->sort, slot);
-		}
+			vs_ranked_add(&state->swept, page.rows[i].rank, page.rows[i].isnull,
+						  &page.rows[i].tid);
 		MemoryContextReset(page_context);
 	}
 	FreeAccessStrategy(strategy);
-	ExecDropSingleTupleTableSlot(slot);
 	MemoryContextDelete(page_context);
-	tuplesort_performsort(state->sort);
+	vs_ranked_sort(&state->swept);
 	state->phase = VS_SCAN_SWEEP;
 	state->run.sweeps++;
 	state->run.reason = reason;
@@ -488,17 +459,11 @@ next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 static bool
 next_from_sweep(VsScan *state, ItemPointerData *tid)
 {
-	while (tuplesort_gettupleslot(state->sort, true, false, state->slot, NULL))
-	{
-		bool		isnull;
-		double		rank = DatumGetFloat8(slot_getattr(state->slot, 1, &isnull));
-		bool		late = !isnull && rank < state->last_rank;
+	float		rank;
 
-		if (late && vs_strict_order)
-			continue;
-		*tid = *(ItemPointer) DatumGetPointer(slot_getattr(state->slot, 2, &isnull));
-		return true;
-	}
+	while (vs_ranked_next(&state->swept, &rank, tid))
+		if (!vs_strict_order || isnan(rank) || rank >= state->last_rank)
+			return true;
 	return false;
 }
 

@@ -2,7 +2,7 @@
 -- tables that rows come to and go from: whatever the metric, filter, LIMIT and
 -- settings, the rows are those of a sequential scan.
 
-SELECT plan(8 + 5 + 6 + 1 + 9 * 4 + 3);
+SELECT plan(8 + 7 + 6 + 1 + 9 * 4 + 3);
 
 -- What it can do.
 SELECT is(pg_indexam_has_property(oid, property), can, format('access method: %s', property))

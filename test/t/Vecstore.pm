@@ -97,16 +97,14 @@ sub complete_sql
 
 # What must hold for an index on any server at any time: its structure is
 # sound, hardly a vertex is cut off, a scan returns every row once, the first
-# rows come in order of distance.  CUT_OFF vertices (1) may be cut off even if
-# the table is so small that this is more than one in a thousand.
+# rows come in order of distance.
 sub check_index
 {
-	my ($node, $table, $dims, $label, $seed, $cut_off) = @_;
+	my ($node, $table, $dims, $label, $seed) = @_;
 	$seed //= 1;
-	$cut_off //= 1;
 
 	my ($status, $stdout, $stderr) = $node->psql('postgres',
-		"SELECT unreachable <= greatest($cut_off, vertices * 0.001), c FROM vecstore_check('${table}_idx') c");
+		"SELECT unreachable <= greatest(1, vertices * 0.001), c FROM vecstore_check('${table}_idx') c");
 	like($stdout, qr/^t/, "$label: structure sound, vertices reachable") or diag($stderr);
 
 	my $vector = "'" . query_vector($seed, $dims) . "'";
