@@ -116,8 +116,10 @@ plan_memory(VsBuild *build)
 	plan.limit -= plan.limit / HEADROOM;
 	links *= LINKS_MARGIN;
 	links_fit = plan.rows * links <= plan.limit;
-	plan.nvectors = build->index.ntails > 0 ? PG_INT64_MAX :
-		Max(plan.limit - plan.rows * links, 0) / vectors;
+	if (build->index.ntails > 0)
+		plan.nvectors = PG_INT64_MAX;	/* none has a place elsewhere */
+	else
+		plan.nvectors = (int64) (Max(plan.limit - plan.rows * links, 0) / vectors);
 	if (need > plan.limit && build->heap->rd_rel->reltuples > 0)
 		ereport(NOTICE,
 				(errmsg("the graph of about %.0f rows needs about %.0f MB of maintenance_work_mem",
