@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::Bin;
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -78,7 +79,9 @@ is($workers, 0, 'no worker asked for');
 
 # Memory for all links and some vectors; and for not even the links.
 $primary->safe_psql('postgres', q{
+	DROP INDEX items_idx;
 	INSERT INTO items (embedding) SELECT test_vector(500000 + i, 48) FROM generate_series(1, 12000) i;
+	CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops);
 	VACUUM ANALYZE items});
 ($workers, $messages) = rebuild("SET maintenance_work_mem = '7MB';");
 is($workers, 3, 'little memory, shared');
@@ -118,6 +121,34 @@ is($workers, 0, 'an unsafe expression');
 is( $primary->safe_psql('postgres', q{
 	SELECT count(DISTINCT rows) FROM (VALUES ('quick_safe'), ('quick_unsafe')) i(name), vecstore_check(name::regclass)}),
 	1, 'both hold the same rows');
+
+# Progress: phases in their order, and counts that grow to what there is.
+my $building = IPC::Run::start(
+	[ 'psql', '-XAtq', '-h', $primary->host, '-p', $primary->port, '-d', 'postgres', '-c',
+		"SET maintenance_work_mem = '4MB'; SET client_min_messages = error", '-c',
+		'CREATE INDEX watched ON items USING vecstore (embedding vecstore_l2_ops)' ],
+	'<', \undef);
+my @seen;
+my $most = 0;
+while ($building->pump_nb || $building->pumpable)
+{
+	my $now = $primary->safe_psql('postgres', q{
+		SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index});
+	my ($phase, $done, $total) = split /\|/, $now or next;
+	push @seen, $phase unless @seen && $seen[-1] eq $phase;
+	cmp_ok($done, '>=', $most, "rows done, $phase") if $done < $most;
+	$most = $done;
+}
+$building->finish;
+my @order = ('initializing', map { "building index: $_" } 'building graph in memory',
+	'laying out pages', 'writing pages', 'inserting rows on pages', 'logging pages');
+my %place = map { $order[$_] => $_ } 0 .. $#order;
+is_deeply(\@seen, [ sort { $place{$a} <=> $place{$b} } grep { defined $place{$_} } @seen ],
+	'phases in order: ' . join(', ', @seen));
+ok((grep { $_ eq $order[1] } @seen) && (grep { $_ eq $order[4] } @seen),
+	'the long phases were seen');
+cmp_ok($most, '>', 8000, "the last count seen is $most of 16,000 rows");
+$primary->safe_psql('postgres', 'DROP INDEX watched');
 
 # Cancelled at many moments: nothing is left, neither file nor process.
 my $files = "SELECT count(*) FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = 'postgres')) f";
