@@ -125,13 +125,14 @@ is( $primary->safe_psql('postgres', q{
 # Progress: phases in their order, and counts that grow to what there is.
 my $building = IPC::Run::start(
 	[ 'psql', '-XAtq', '-h', $primary->host, '-p', $primary->port, '-d', 'postgres', '-c',
-		"SET maintenance_work_mem = '4MB'; SET client_min_messages = error", '-c',
+		"SET maintenance_work_mem = '5MB'; SET client_min_messages = error", '-c',
 		'CREATE INDEX watched ON items USING vecstore (embedding vecstore_l2_ops)' ],
-	'<', \undef);
+	'<', \undef, '>', \my $built_out, '2>', \my $built_err);
 my @seen;
 my $most = 0;
-while ($building->pump_nb || $building->pumpable)
+while ($building->pumpable)
 {
+	$building->pump_nb;
 	my $now = $primary->safe_psql('postgres', q{
 		SELECT phase, tuples_done, tuples_total FROM pg_stat_progress_create_index});
 	my ($phase, $done, $total) = split /\|/, $now or next;
