@@ -38,7 +38,7 @@ vs_arena_create_shared(VsArena *arena, VsArenaShared *shared, uint64 limit)
 {
 	share(arena, shared, limit);
 	arena->area = dsa_create(LWTRANCHE_PARALLEL_QUERY_DSA);
-	dsa_set_size_limit(arena->area, limit);
+	dsa_set_size_limit(arena->area, Min(limit, vs_arena_shared_room()));
 	shared->handle = dsa_get_handle(arena->area);
 }
 

@@ -29,7 +29,6 @@
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "am/build.h"
-#include "catalog/index.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
@@ -78,23 +77,26 @@ read_options(Relation rel, VsMeta *meta)
 
 /*
  * Rows of the table, from its statistics, else from its size.  The server knows
- * nothing of the width of vectors: it is given, in line or as TOAST has it.
+ * nothing of the width of vectors: those of the column's type are taken to be
+ * like the indexed one, in line or as TOAST has it.  A predicate is not looked
+ * at: of a partial index this is the most there can be.
  */
 static double
 estimate_rows(const VsBuild *build)
 {
 	TupleDesc	desc = RelationGetDescr(build->heap);
-	AttrNumber	column = build->info->ii_IndexAttrNumbers[0];
+	Oid			type = TupleDescAttr(RelationGetDescr(build->rel), 0)->atttypid;
 	int32	   *widths = palloc0((desc->natts + 1) * sizeof(int32));
 	Size		bytes = VS_VECTOR_SIZE(build->index.dims);
 	BlockNumber pages;
 	double		rows;
 	double		all_visible;
 
-	if (column > 0)
-		widths[column] = bytes <= TOAST_TUPLE_THRESHOLD ||
-			TupleDescAttr(desc, column - 1)->attstorage == TYPSTORAGE_PLAIN ?
-			bytes : TOAST_POINTER_SIZE;
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->atttypid == type)
+			widths[i + 1] = bytes <= TOAST_TUPLE_THRESHOLD ||
+				TupleDescAttr(desc, i)->attstorage == TYPSTORAGE_PLAIN ?
+				bytes : TOAST_POINTER_SIZE;
 	estimate_rel_size(build->heap, widths, &pages, &rows, &all_visible);
 	pfree(widths);
 	return rows;
@@ -120,7 +122,8 @@ plan_memory(VsBuild *build)
 		plan.nvectors = PG_INT64_MAX;	/* none has a place elsewhere */
 	else
 		plan.nvectors = (int64) (Max(plan.limit - plan.rows * links, 0) / vectors);
-	if (need > plan.limit && build->heap->rd_rel->reltuples > 0)
+	if (need > plan.limit && build->heap->rd_rel->reltuples > 0 &&
+		build->info->ii_Predicate == NIL)
 		ereport(NOTICE,
 				(errmsg("the graph of about %.0f rows needs about %.0f MB of maintenance_work_mem",
 						plan.rows, ceil(need / (1024 * 1024))),
@@ -187,6 +190,8 @@ finish_graph(VsBuild *build)
 	MemoryContext old = MemoryContextSwitchTo(build->context);
 	Barrier    *barrier = &build->shared->barrier;
 
+	if (build->leader)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LAYOUT);
 	switch (BarrierPhase(barrier))
 	{
 		case VS_BUILD_GRAPH:
@@ -203,9 +208,9 @@ finish_graph(VsBuild *build)
 		default:
 			break;
 	}
-	vs_arena_detach(&build->graph.arena);
-	if (build->graph.arena.context)
-		MemoryContextReset(build->graph.arena.context);
+	vs_arena_detach(build->graph.arena);
+	if (build->graph.arena->context)
+		MemoryContextReset(build->graph.arena->context);
 
 	if (build->leader)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_INSERT);
@@ -229,7 +234,7 @@ add_aside(VsBuild *build, VsRowsKind kind, const ItemPointerData *tid)
 	{
 		int64		size = Max(128, list->size * 2);
 
-		if (!vs_arena_charge(&build->graph.arena, (size - list->size) * sizeof(ItemPointerData)))
+		if (!vs_arena_charge(build->graph.arena, (size - list->size) * sizeof(ItemPointerData)))
 			pg_atomic_write_u32(&build->shared->full, 1);
 		list->tids = list->tids ?
 			repalloc_huge(list->tids, size * sizeof(ItemPointerData)) :
@@ -285,10 +290,11 @@ build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
 }
 
 void
-vs_build_take_part(VsBuild *build, const VsArena *arena, TableScanDesc scan)
+vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 {
 	VsBuildShared *shared = build->shared;
 	double		heap_rows;
+	int			phase;
 
 	build->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore build",
 										   ALLOCSET_DEFAULT_SIZES);
@@ -298,12 +304,17 @@ vs_build_take_part(VsBuild *build, const VsArena *arena, TableScanDesc scan)
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);
 
-	if (BarrierAttach(&shared->barrier) != VS_BUILD_GRAPH)
+	/* The graph's memory lasts until all who came before its end let go of it. */
+	phase = BarrierAttach(&shared->barrier);
+	if (!build->leader && phase <= VS_BUILD_WRITE)
+		vs_arena_attach(arena, &VsBuildSharedGraph(shared)->arena);
+	if (phase != VS_BUILD_GRAPH)
 		finish_graph(build);
-	if (build->leader)
+	else if (build->leader)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_GRAPH);
 	heap_rows = table_index_build_scan(build->heap, build->rel, build->info, true,
 									   build->leader, build_callback, build, scan);
+	build->scanned = true;
 	if (build->inserter == NULL)
 		finish_graph(build);
 	if (BarrierPhase(&shared->barrier) == VS_BUILD_INSERT)
@@ -387,12 +398,12 @@ vs_buildempty(Relation rel)
 	Buffer		buffer;
 
 	read_options(rel, &meta);
-	vs_build_write_meta(rel, INIT_FORKNUM, &meta);
 
 	/* The init fork must reach the disk: log it whatever the persistence. */
-	buffer = ReadBufferExtended(rel, INIT_FORKNUM, VS_META_BLOCK, RBM_NORMAL, NULL);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = vs_extend(rel, INIT_FORKNUM);
+	Assert(BufferGetBlockNumber(buffer) == VS_META_BLOCK);
 	START_CRIT_SECTION();
+	vs_meta_form_page(BufferGetPage(buffer), &meta);
 	MarkBufferDirty(buffer);
 	log_newpage_buffer(buffer, true);
 	END_CRIT_SECTION();

@@ -101,6 +101,7 @@ typedef struct VsBuild
 	VsMemGraph	graph;
 	VsSearch	search;
 	VsTidList	aside[VS_ROWS_KINDS];
+	bool		scanned;		/* all rows were read */
 	VsInserter *inserter;		/* once the graph was written */
 } VsBuild;
 
@@ -112,10 +113,11 @@ extern Size vs_build_shared_bytes(const VsIndex *index, const VsBuildPlan *plan)
 extern void vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan);
 
 /*
- * Take part in a build, from the first row to the last logged page.  scan is
- * the share of the table to read, or NULL for all of it.
+ * Take part in a build, from the first row to the last logged page.  The leader
+ * brings its arena, a worker room for one.  scan is the share of the table to
+ * read, or NULL for all of it.
  */
-extern void vs_build_take_part(VsBuild *build, const VsArena *arena, TableScanDesc scan);
+extern void vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan);
 
 /* ---- buildparallel.c ---- */
 
@@ -139,8 +141,5 @@ extern void vs_build_write(VsBuild *build);
 
 /* Log pages, as many as other processes leave. */
 extern void vs_build_log(VsBuild *build);
-
-/* Append a metapage to an empty fork. */
-extern void vs_build_write_meta(Relation rel, ForkNumber fork, const VsMeta *meta);
 
 #endif							/* VECSTORE_BUILD_H */

@@ -10,7 +10,6 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/genam.h"
 #include "access/parallel.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -22,9 +21,7 @@
 #include "miscadmin.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/paths.h"
 #include "pgstat.h"
-#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/snapmgr.h"
@@ -217,7 +214,6 @@ vs_build_parallel(VsBuild *build, const VsBuildPlan *plan,
 
 	vs_build_take_part(build, &leader.arena,
 					   table_beginscan_parallel(build->heap, leader.scan));
-	leader.arena.area = NULL;	/* take_part() has let go of it */
 	WaitForParallelWorkersToFinish(leader.context);
 	for (int i = 0; i < leader.context->nworkers_launched; i++)
 		InstrAccumParallelQuery(&leader.buffers[i], &leader.wal[i]);
@@ -243,7 +239,7 @@ vecstore_build_worker(dsm_segment *seg, shm_toc *toc)
 	WalUsage   *wal = shm_toc_lookup(toc, KEY_WAL, false);
 	BufferUsage *buffers = shm_toc_lookup(toc, KEY_BUFFERS, false);
 	VsBuild		build = {.shared = shared};
-	VsArena		arena;
+	VsArena		arena = {0};
 
 	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -257,7 +253,6 @@ vecstore_build_worker(dsm_segment *seg, shm_toc *toc)
 	build.info->ii_Concurrent = shared->concurrent;
 	build.meta = shared->meta;
 	build.index = vs_index_from_meta(&build.meta);
-	vs_arena_attach(&arena, &VsBuildSharedGraph(shared)->arena);
 	vs_edit_unlogged(shared->index);
 
 	InstrStartParallelQuery();

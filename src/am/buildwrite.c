@@ -126,8 +126,7 @@ begin_aux_page(VsBuild *build, BlockNumber block)
 	Buffer		buffer;
 
 	vs_memgraph_extend(&build->graph, block);
-	buffer = ReadBuffer(build->rel, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	buffer = ReadBufferExtended(build->rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
 	vs_page_init(BufferGetPage(buffer), VS_PAGE_AUX);
 	MarkBufferDirty(buffer);
 	return buffer;
@@ -214,11 +213,13 @@ vs_build_lay_out(VsBuild *build)
 	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer};
 	Buffer		buffer;
 
-	if (build->leader)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LAYOUT);
 	vs_memgraph_connect(&build->graph);
 	plan_layout(build, layout);
-	vs_memgraph_extend(&build->graph, layout->aux_block - 1);
+	for (BlockNumber block = graph->nblocks; block < layout->aux_block; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		vs_memgraph_extend(&build->graph, block);
+	}
 
 	writer.next = layout->aux_block;
 	writer.tuple = palloc(VS_MAX_TUPLE);
@@ -226,7 +227,8 @@ vs_build_lay_out(VsBuild *build)
 	{
 		VsMemVertex *vertex = vs_memgraph_vertex(&build->graph, i);
 
-		CHECK_FOR_INTERRUPTS();
+		if (!BufferIsValid(writer.buffer))
+			CHECK_FOR_INTERRUPTS();
 		if (vertex->level > 0)
 			write_upper(&writer, i, vertex);
 		if (vertex->ntids > VS_INLINE_TIDS)
@@ -345,7 +347,8 @@ vs_build_write(VsBuild *build)
 	if (build->leader)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
-		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, layout->nheads + ngroups);
+		if (build->scanned)		/* else the scan goes on to count its blocks */
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, layout->nheads + ngroups);
 	}
 	for (;;)
 	{
@@ -358,7 +361,7 @@ vs_build_write(VsBuild *build)
 			write_head_page(build, 1 + unit);
 		else
 			write_tails(build, unit - layout->nheads, aux);
-		if (build->leader)
+		if (build->leader && build->scanned)
 			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, unit + 1);
 	}
 	pfree(aux);
@@ -391,15 +394,4 @@ vs_build_log(VsBuild *build)
 			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
 										 Min(first + LOG_BLOCKS, nblocks));
 	}
-}
-
-void
-vs_build_write_meta(Relation rel, ForkNumber fork, const VsMeta *meta)
-{
-	Buffer		buffer = vs_extend(rel, fork);
-
-	Assert(BufferGetBlockNumber(buffer) == VS_META_BLOCK);
-	vs_meta_form_page(BufferGetPage(buffer), meta);
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
 }

@@ -116,6 +116,16 @@ vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context)
 	MemoryContextSwitchTo(old);
 }
 
+void
+vs_search_end(VsSearch *search)
+{
+	pfree(search->frontier.items);
+	pfree(search->results.items);
+	pfree(search->spare.items);
+	pfree(search->batch);
+	vs_idset_end(&search->visited);
+}
+
 Size
 vs_search_bytes(const VsSearch *search)
 {

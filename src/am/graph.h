@@ -144,6 +144,9 @@ extern bool vs_search_next(VsSearch *search);
  */
 extern int	vs_search_take(VsSearch *search, VsCandidate *out);
 
+/* Give a search's memory back; its counts stay. */
+extern void vs_search_end(VsSearch *search);
+
 /* Memory a search holds, and whether it holds more than max_bytes. */
 extern Size vs_search_bytes(const VsSearch *search);
 extern bool vs_search_is_full(const VsSearch *search);

@@ -22,6 +22,18 @@ vs_idset_clear(VsIdSet *set)
 	set->count = 0;
 }
 
+void
+vs_idset_end(VsIdSet *set)
+{
+	for (uint32 i = 0; i < set->ntouched; i++)
+		pfree(set->chunks[set->touched[i]]);
+	if (set->chunks)
+		pfree(set->chunks);
+	if (set->touched)
+		pfree(set->touched);
+	vs_idset_init(set, set->context);
+}
+
 /* Lengthen the directory to hold this chunk. */
 static void
 grow_directory(VsIdSet *set, uint32 chunk)

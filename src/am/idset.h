@@ -31,6 +31,9 @@ extern void vs_idset_init(VsIdSet *set, MemoryContext context);
 /* Forget all ids, keep the memory. */
 extern void vs_idset_clear(VsIdSet *set);
 
+/* Give the memory back. */
+extern void vs_idset_end(VsIdSet *set);
+
 /* Make a chunk for ids that have none yet. */
 extern uint64 *vs_idset_grow(VsIdSet *set, uint32 chunk);
 

@@ -13,8 +13,6 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include <math.h>
-
 #include "am/memgraph.h"
 #include "am/recent.h"
 #include "miscadmin.h"
@@ -99,7 +97,7 @@ static inline char *
 chunk(VsMemGraph *graph, char **mine, const VsArenaPtr *directory, uint32 number)
 {
 	if (unlikely(mine[number] == NULL))
-		mine[number] = vs_arena_address(&graph->arena, directory[number]);
+		mine[number] = vs_arena_address(graph->arena, directory[number]);
 	return mine[number];
 }
 
@@ -136,7 +134,7 @@ list_of(VsMemGraph *graph, VsMemVertex *vertex, int level)
 
 	if (level == 0)
 		return &vertex->bottom;
-	upper = vs_arena_address(&graph->arena, vertex->upper);
+	upper = vs_arena_address(graph->arena, vertex->upper);
 	return (VsMemList *) (upper + (level - 1) * MAXALIGN(list_bytes(&graph->graph.index, level)));
 }
 
@@ -149,7 +147,7 @@ vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex, int level)
 const ItemPointerData *
 vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex)
 {
-	return vertex->tids ? vs_arena_address(&graph->arena, vertex->tids) : &vertex->tid;
+	return vertex->tids ? vs_arena_address(graph->arena, vertex->tids) : &vertex->tid;
 }
 
 /* ---- vectors on pages ---- */
@@ -258,7 +256,7 @@ prefetch_vector(VsMemGraph *graph, VsId id)
 	const char *vector = (const char *) vs_memgraph_vector(graph, id);
 
 	if (vector)
-		for (int line = 0; line < PREFETCH_LINES; line++)
+		for (int line = 0; line < PREFETCH_LINES && line * 64 < index->dims * sizeof(float); line++)
 			vs_prefetch(vector + 64 * line);
 	else
 		vs_recent_prefetch(graph->rel, block_of(index, id), false,
@@ -294,7 +292,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	return n;
 }
 
-/* Price at most MAX_PINS vertices. */
+/* Price at most max_pins vertices. */
 static void
 price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 {
@@ -331,9 +329,11 @@ mem_expect(VsGraph *base, const VsCandidate *cands, int n)
 static int
 mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 {
+	VsMemGraph *graph = (VsMemGraph *) base;
+
 	mem_expect(base, cands, n);
-	for (int i = 0; i < n; i += MAX_PINS)
-		price_some((VsMemGraph *) base, query, cands + i, Min(n - i, MAX_PINS));
+	for (int i = 0; i < n; i += graph->max_pins)
+		price_some(graph, query, cands + i, Min(n - i, graph->max_pins));
 	return n;
 }
 
@@ -353,7 +353,7 @@ mem_vector(VsGraph *base, VsId id)
 		return vector;
 	buffer = pin_vector(graph, id);
 	vector = pinned_vector(graph, buffer, id);
-	if (graph->nheld < MAX_PINS)
+	if (graph->nheld < graph->max_pins)
 	{
 		graph->held[graph->nheld++] = buffer;
 		return vector;
@@ -443,7 +443,7 @@ vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64
 }
 
 void
-vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
+vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 				 const VsIndex *index, Relation rel, MemoryContext context)
 {
 	uint64		limit = shared->arena.limit;
@@ -459,9 +459,8 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
 	graph->graph.replace = mem_replace;
 	graph->graph.forget = mem_forget;
 	graph->shared = shared;
-	graph->arena = *arena;
+	graph->arena = arena;
 	graph->rel = rel;
-	graph->context = context;
 	graph->vertex_bytes = vertex_record_bytes(index);
 	graph->vertex_bits = chunk_bits(limit, graph->vertex_bytes);
 	graph->vector_bits = chunk_bits(limit, vs_memgraph_vector_bytes(index));
@@ -470,6 +469,10 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
 	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(float *),
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
+
+	/* All processes of the build together may pin a small share of the buffers. */
+	graph->max_pins = Min(MAX_PINS, NBuffers / (16 * (1 + max_parallel_maintenance_workers)));
+	graph->max_pins = Max(graph->max_pins, 1);
 }
 
 /* ---- inserting ---- */
@@ -487,7 +490,7 @@ take_memory(VsMemGraph *graph, Size bytes)
 	{
 		Size		block = Max(bytes, chunk_bytes(graph->shared->arena.limit) / 8);
 
-		ptr = vs_arena_take(&graph->arena, block);
+		ptr = vs_arena_take(graph->arena, block);
 		if (ptr == 0)
 			return 0;
 		graph->room_ptr = ptr;
@@ -500,8 +503,8 @@ take_memory(VsMemGraph *graph, Size bytes)
 }
 
 /*
- * Give a vertex one more heap TID; false if memory has run out.  Taking and
- * mapping memory can take long, so neither is done under the spinlock.
+ * Give a vertex one more heap TID; false if memory has run out.  Taking, mapping
+ * and copying memory can take long: not under the spinlock.
  */
 static bool
 add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
@@ -513,13 +516,14 @@ add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
 		ItemPointerData *tids;
 		ItemPointerData *more;
 		int			size;
+		int			n;
 		bool		done;
 
 		SpinLockAcquire(&vertex->lock);
 		where = vertex->tids;
 		size = vertex->tids_size;
 		SpinLockRelease(&vertex->lock);
-		tids = where ? vs_arena_address(&graph->arena, where) : &vertex->tid;
+		tids = where ? vs_arena_address(graph->arena, where) : &vertex->tid;
 		SpinLockAcquire(&vertex->lock);
 		done = vertex->tids == where && vertex->ntids < size;
 		if (done)
@@ -528,17 +532,18 @@ add_tid(VsMemGraph *graph, VsMemVertex *vertex, const ItemPointerData *tid)
 		if (done)
 			return true;
 
-		size = Max(2 * size, 4);
-		larger = take_memory(graph, size * sizeof(ItemPointerData));
+		/* A full array does not change any more. */
+		n = Max(size, 1);
+		larger = take_memory(graph, Max(2 * n, 4) * sizeof(ItemPointerData));
 		if (larger == 0)
 			return false;
-		more = vs_arena_address(&graph->arena, larger);
+		more = vs_arena_address(graph->arena, larger);
+		memcpy(more, tids, n * sizeof(ItemPointerData));
 		SpinLockAcquire(&vertex->lock);
-		if (vertex->tids == where)	/* else someone was faster */
+		if (vertex->tids == where && vertex->ntids == n)	/* else someone was faster */
 		{
-			memcpy(more, tids, vertex->ntids * sizeof(ItemPointerData));
 			vertex->tids = larger;
-			vertex->tids_size = size;
+			vertex->tids_size = Max(2 * n, 4);
 		}
 		SpinLockRelease(&vertex->lock);
 	}
@@ -558,15 +563,20 @@ make_room(VsMemGraph *graph, int64 n)
 	VsArenaPtr *vectors = shared->chunks + shared->max_chunks;
 	int64		number = n >> graph->vertex_bits;
 
-	if (chunks[number] == 0 &&
-		(number >= shared->max_chunks ||
-		 (chunks[number] = vs_arena_take(&graph->arena,
-										 graph->vertex_bytes << graph->vertex_bits)) == 0))
+	/* Inserts on pages will say that ids cannot name so many. */
+	if (1 + n / index->slots_per_page >= VS_INVALID_ID >> index->slot_bits)
+		return false;
+	Assert(number < shared->max_chunks);
+	if (chunks[number] == 0)
+		chunks[number] = vs_arena_take(graph->arena,
+									   graph->vertex_bytes << graph->vertex_bits);
+	if (chunks[number] == 0)
 		return false;
 	number = n >> graph->vector_bits;
+	Assert(n >= shared->nvectors || number < shared->max_chunks);
 	if (n >= shared->nvectors || vectors[number] != 0)
 		return true;
-	vectors[number] = vs_arena_take(&graph->arena,
+	vectors[number] = vs_arena_take(graph->arena,
 									vs_memgraph_vector_bytes(index) << graph->vector_bits);
 	if (vectors[number] != 0)
 		return true;
@@ -728,6 +738,7 @@ count_indegrees(VsMemGraph *graph, VsInDegrees *degrees)
 	{
 		VsMemList  *list = &vs_memgraph_vertex(graph, i)->bottom;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < list->n; j++)
 			vs_indegree_add(degrees, list->ids[j]);
 	}
@@ -756,9 +767,9 @@ vs_memgraph_connect(VsMemGraph *graph)
 		{
 			VsCandidate vertex = {.id = i};
 
+			CHECK_FOR_INTERRUPTS();
 			if (vs_idset_has(&reached, i))
 				continue;
-			CHECK_FOR_INTERRUPTS();
 			if (vs_graph_attach(&graph->graph, vertex, &degrees, &reached))
 				reach(graph, i, &reached);
 		}

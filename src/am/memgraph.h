@@ -48,9 +48,10 @@ typedef struct VsMemVertex
 /* What all processes share. */
 typedef struct VsMemShared
 {
-	LWLock		lock;			/* guards n, the directories and nblocks */
+	LWLock		lock;			/* of who changes the next three, and the directories */
 	int64		n;				/* vertices */
-	int64		nvectors;		/* vectors of those before it are in memory */
+	int64		nvectors;		/* vectors of those before it are in memory; read
+								 * without the lock: who knows an id knows this */
 	BlockNumber nblocks;		/* of the relation, as far as made by the graph */
 	slock_t		entry_lock;
 	VsId		entry;
@@ -65,9 +66,8 @@ typedef struct VsMemGraph
 {
 	VsGraph		graph;			/* must be first */
 	VsMemShared *shared;
-	VsArena		arena;
+	VsArena    *arena;
 	Relation	rel;			/* has the vectors that are not in memory */
-	MemoryContext context;
 	Size		vertex_bytes;
 	int			vertex_bits;	/* log2 of vertices a chunk */
 	int			vector_bits;	/* log2 of vectors a chunk */
@@ -78,6 +78,7 @@ typedef struct VsMemGraph
 	Size		room_left;
 	Buffer	   *held;			/* pins on vectors given out */
 	int			nheld;
+	int			max_pins;		/* at once; of those held, and of those priced */
 } VsMemGraph;
 
 /* Bytes of the shared part for so much memory. */
@@ -90,8 +91,11 @@ extern Size vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit);
 extern void vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit,
 							  int64 nvectors);
 
-/* A process's access; its arena must be there.  Memory comes from context. */
-extern void vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, const VsArena *arena,
+/*
+ * A process's access; its arena must be there before it is used.  Memory comes
+ * from context.
+ */
+extern void vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 							 const VsIndex *index, Relation rel, MemoryContext context);
 
 /* Bytes one more vertex takes: its links, and its vector. */

@@ -27,6 +27,7 @@ key_of(float rank, bool isnull)
 
 	if (isnull || isnan(rank))
 		return isnull ? KEY_NULL : KEY_NAN;
+	rank += 0.0f;				/* -0 is 0 */
 	memcpy(&bits, &rank, sizeof(bits));
 	return bits & SIGN_BIT ? ~bits : bits | SIGN_BIT;
 }
@@ -103,7 +104,10 @@ begin_tuplesort(VsRankedRows *ranked)
 	ranked->sort = tuplesort_begin_heap(desc, lengthof(columns), columns, less, collations,
 										nulls_first, work_mem, NULL, TUPLESORT_NONE);
 	for (int64 i = 0; i < ranked->n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		put(ranked, &ranked->rows[i]);
+	}
 	pfree(ranked->rows);
 	ranked->rows = NULL;
 	MemoryContextSwitchTo(old);

@@ -44,6 +44,7 @@ vs_recent_read(Relation rel, BlockNumber block)
 	Recent	   *place = place_of(rel, block);
 
 	if (place->buffer != InvalidBuffer && place->block == block &&
+		BufferIsLocal(place->buffer) == RelationUsesLocalBuffers(rel) &&
 		++reads % READS_A_USE != 0 &&
 		vs_read_recent_buffer(rel, block, place->buffer))
 	{

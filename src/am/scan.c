@@ -354,6 +354,7 @@ sweep(VsScan *state, VsSweepReason reason)
 	MemoryContext page_context = AllocSetContextCreate(state->context, "vecstore sweep",
 													   ALLOCSET_DEFAULT_SIZES);
 
+	vs_search_end(&state->search);
 	vs_ranked_init(&state->swept, state->context);
 	for (BlockNumber block = VS_META_BLOCK + 1; block < nblocks; block++)
 	{

@@ -93,6 +93,20 @@ is($workers, 3, 'less memory, shared');
 like($messages, qr/no longer fits into maintenance_work_mem/, 'not for all links');
 check_both('rows inserted');
 
+# An empty table: all is done before a worker comes, if one comes at all.
+$primary->safe_psql('postgres', q{
+	CREATE TABLE empty_items (id int, embedding vecstore(3)) WITH (parallel_workers = 3);
+	CREATE INDEX ON empty_items USING vecstore (embedding vecstore_l2_ops);
+	CREATE TABLE few_items (LIKE empty_items) WITH (parallel_workers = 3);
+	INSERT INTO few_items SELECT i, test_vector(i, 3) FROM generate_series(1, 3) i;
+	CREATE INDEX few_idx ON few_items USING vecstore (embedding vecstore_l2_ops)});
+foreach my $round (1 .. 15)
+{
+	$primary->safe_psql('postgres', 'TRUNCATE empty_items; REINDEX INDEX few_idx');
+}
+is($primary->safe_psql('postgres', "SELECT rows FROM vecstore_check('few_idx')"), 3,
+	'workers that come late');
+
 # Vectors longer than a page.
 $primary->safe_psql('postgres', q{
 	CREATE TABLE long_items (id int, embedding vecstore(2500)) WITH (parallel_workers = 2);
@@ -111,9 +125,9 @@ is($workers, 2, 'unlogged table');
 check_index($primary, 'quick', $dims, 'unlogged');
 $primary->safe_psql('postgres', q{
 	CREATE FUNCTION halve(v vecstore) RETURNS vecstore(48) LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-		AS $$ BEGIN RETURN subvector(v, 1, 48); END $$;
+		AS $$ BEGIN RETURN public.subvector(v, 1, 48); END $$;
 	CREATE FUNCTION halve_here(v vecstore) RETURNS vecstore(48) LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
-		AS $$ BEGIN RETURN subvector(v, 1, 48); END $$});
+		AS $$ BEGIN RETURN public.subvector(v, 1, 48); END $$});
 ($workers) = rebuild('', 'CREATE INDEX quick_safe ON quick USING vecstore ((halve(embedding)::vecstore(48)) vecstore_l2_ops) WHERE id > 100');
 is($workers, 2, 'a safe expression');
 ($workers) = rebuild('', 'CREATE INDEX quick_unsafe ON quick USING vecstore ((halve_here(embedding)::vecstore(48)) vecstore_l2_ops) WHERE id > 100');
