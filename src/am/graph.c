@@ -17,6 +17,12 @@
 #define MAX_TRIES		8
 
 /*
+ * Of the links a new vertex has, how many may lead on to vertices whose place it
+ * took in the only list known to name them.  At m = 2 that is half of them.
+ */
+#define MAX_LEADS		2
+
+/*
  * While mending: candidates enough for one place and for a list, and dead
  * vertices looked behind at most.  Each candidate costs a page to be touched.
  */
@@ -500,7 +506,7 @@ shrink_list(VsGraph *graph, VsCandidate *cands, int n, VsId *gone)
 
 /*
  * Whether one of a vertex's own neighbours names it on level 0, but for the one
- * that is about to give up its link.  The first one asked mostly does.
+ * that has given up its link.  The first one asked mostly does.
  */
 static bool
 is_named_elsewhere(VsGraph *graph, VsId id, VsId but)
@@ -522,12 +528,12 @@ is_named_elsewhere(VsGraph *graph, VsId id, VsId but)
 /*
  * Add one link from a vertex to a new one; the rank between them is known.
  * Returns whether the vertex has the link now.  It may refuse it if its list is
- * full of better ones, unless room for what has to go is given in forced: that
- * id is VS_INVALID_ID afterwards if none had to.
+ * full of better ones, unless forced.  Whose place it took is put into *gone:
+ * VS_INVALID_ID if there was room.
  */
 static bool
 link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
-		 VsCandidate *forced)
+		 bool forced, VsId *gone)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
@@ -539,8 +545,7 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 		int			nold = graph->neighbours(graph, vertex->id, level, old);
 		int			n = nold;
 
-		if (forced)
-			forced->id = VS_INVALID_ID;
+		*gone = VS_INVALID_ID;
 		linked = contains(old, nold, added.id);
 		if (linked)
 			break;
@@ -557,21 +562,14 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 		cands[n++] = added;
 		if (n > max)
 		{
-			VsId		gone;
-
-			n = shrink_list(graph, cands, n, &gone);
-			if (gone == added.id)
+			n = shrink_list(graph, cands, n, gone);
+			if (*gone == added.id)
 			{
 				if (!forced)
 					break;
-				gone = cands[n - 1].id;
+				*gone = cands[n - 1].id;
 				cands[n - 1] = added;
 			}
-			if (forced)
-				forced->id = gone;
-			else if (level == 0 && !graph->connected_later &&
-					 !is_named_elsewhere(graph, gone, vertex->id))
-				break;			/* would be cut off */
 		}
 		linked = graph->replace(graph, vertex, level, old, nold, cands, n);
 	}
@@ -583,28 +581,30 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 
 /*
  * A vertex took the place of another one in a list: let it lead on to that one,
- * so that what was reached stays reached.
+ * so that what was reached stays reached.  The vertex's nth choice from the end
+ * makes room.
  */
 static void
-lead_on(VsGraph *graph, VsCandidate vertex, VsCandidate to)
+lead_on(VsGraph *graph, VsCandidate vertex, VsId id, int nth)
 {
 	int			max = VsDegree(&graph->index, 0);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
 	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
+	VsCandidate to = {.id = id};
 	const float *vector = graph->vector(graph, vertex.id);
 	bool		done = vector == NULL || graph->price(graph, vector, &to, 1) == 0;
 
 	for (int tries = 0; tries < MAX_TRIES && !done; tries++)
 	{
 		int			n = graph->neighbours(graph, vertex.id, 0, old);
-		int			at = Min(n, max - 1);
+		int			at = n < max ? n : max - 1 - nth;
 
-		if (contains(old, n, to.id))
+		if (contains(old, n, id))
 			break;
 		memcpy(list, old, n * sizeof(VsCandidate));
 		list[at] = to;
 		list[at].cover = VS_COVER_UNKNOWN;
-		done = graph->replace(graph, &vertex, 0, old, n, list, at + 1);
+		done = graph->replace(graph, &vertex, 0, old, n, list, Max(n, at + 1));
 	}
 	pfree(old);
 	pfree(list);
@@ -616,26 +616,33 @@ vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 				   const VsLinks *links)
 {
 	bool		linked = true;
+	int			leads = 0;
+	VsId		gone;
 
 	for (int l = level; l >= 0; l--)
 	{
 		linked = false;
 		for (int i = 0; i < links[l].n; i++)
 		{
-			VsCandidate added = {.id = id,.version = version,.rank = links[l].cands[i].rank};
+			const VsCandidate *vertex = &links[l].cands[i];
+			VsCandidate added = {.id = id,.version = version,.rank = vertex->rank};
 
 			CHECK_FOR_INTERRUPTS();
-			linked |= link_one(graph, &links[l].cands[i], l, added, NULL);
+			if (!link_one(graph, vertex, l, added, false, &gone))
+				continue;
+			linked = true;
+			if (l == 0 && leads < MAX_LEADS && !graph->connected_later &&
+				gone != VS_INVALID_ID && !is_named_elsewhere(graph, gone, vertex->id))
+				lead_on(graph, added, gone, leads++);
 		}
 	}
 	if (!linked && links[0].n > 0)
 	{
 		VsCandidate added = {.id = id,.version = version,.rank = links[0].cands[0].rank};
-		VsCandidate gone = {0};
 
-		if (link_one(graph, &links[0].cands[0], 0, added, &gone) &&
-			gone.id != VS_INVALID_ID)
-			lead_on(graph, added, gone);
+		if (link_one(graph, &links[0].cands[0], 0, added, true, &gone) &&
+			gone != VS_INVALID_ID)
+			lead_on(graph, added, gone, 0);
 	}
 }
 

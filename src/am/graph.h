@@ -187,8 +187,9 @@ extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level
 /*
  * Add the links from the chosen neighbours back to the new vertex, shrinking
  * lists that are full.  If none of level 0 has a place for it, the nearest
- * gives up its last choice for it, and the new vertex leads on to that one: so
- * some path leads to every vertex.
+ * gives up its last choice for it.  Where a vertex loses its place to the new
+ * one in the only list known to name it, the new one leads on to it: so some
+ * path leads to every vertex.
  */
 extern void vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 							   const VsLinks *links);
