@@ -30,9 +30,6 @@
 #define REPAIR_CANDIDATES	128
 #define REPAIR_DEAD			256
 
-/* Candidates compared with the list for each place to fill. */
-#define REPAIR_LOOKS		4
-
 VsMetric
 vs_graph_metric(const VsIndex *index)
 {
@@ -811,50 +808,6 @@ look_behind(VsGraph *graph, VsId self, int level, const VsIdSet *dead,
 	return n;
 }
 
-/*
- * Whether a candidate for a place is nearer to a member of the list than to
- * the vertex.
- */
-static bool
-is_covered_by_list(VsGraph *graph, const VsCandidate *cand, const VsCandidate *list, int n)
-{
-	const float *vector = graph->vector(graph, cand->id);
-
-	for (int i = 0; i < n && vector; i++)
-	{
-		const float *member = graph->vector(graph, list[i].id);
-
-		if (member && graph->kernel(vector, member, graph->index.dims) < cand->rank)
-			return true;
-	}
-	return vector == NULL;
-}
-
-/*
- * Fill the places behind the n members of a list: with the nearest candidates
- * that no member covers, then with the nearest of the others.  The members were
- * chosen once and stay; so a repair costs a few distances a place, where a
- * choice among all would compare all of them with each other.
- */
-static int
-fill_places(VsGraph *graph, VsCandidate *list, int n, int max,
-			VsCandidate *cands, int ncands)
-{
-	int			looked = Min(ncands, REPAIR_LOOKS * (max - n));
-	int			npruned = 0;
-
-	for (int i = 0; i < looked && n < max; i++)
-	{
-		if (is_covered_by_list(graph, &cands[i], list, n))
-			cands[npruned++] = cands[i];
-		else
-			list[n++] = cands[i];
-	}
-	for (int i = 0; i < npruned && n < max; i++)
-		list[n++] = cands[i];
-	return n;
-}
-
 /* Count a list that took the place of another. */
 static void
 recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
@@ -873,7 +826,7 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
 	VsCandidate *list = palloc(max * sizeof(VsCandidate));
-	VsCandidate *cands = palloc(REPAIR_CANDIDATES * sizeof(VsCandidate));
+	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
 	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
 	VsIdSet		seen;
 	bool		mended = false;
@@ -902,9 +855,12 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		if (vector == NULL)
 			break;
 		ncands = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands);
-		ncands = graph->price(graph, vector, cands, ncands);
+		memcpy(cands + ncands, list, n * sizeof(VsCandidate));
+		ncands += n;
+		graph->expect(graph, cands, ncands);
+		ncands = rank_unknown(graph, vector, cands, ncands);
 		vs_sort_candidates(cands, ncands);
-		n = fill_places(graph, list, n, max, cands, ncands);
+		n = vs_choose_neighbours(graph, cands, ncands, max, list);
 		mended = graph->replace(graph, &vertex, level, old, nold, list, n);
 		if (mended && level == 0)
 			recount(degrees, old, nold, list, n);

@@ -5,8 +5,8 @@
  *	mark	the one pass over all pages, in order: heap TIDs of dead rows go; a
  *			vertex left without any becomes a tombstone, which searches still
  *			pass through.  vacuum_notes.h tells what is noted of the links seen.
- *	repair	pages with lists that name a tombstone, in order: a list gets other
- *			members in their places, from the tombstones' own neighbours.
+ *	repair	pages with lists that name a tombstone, in order: a list is chosen
+ *			anew from its other members and from the tombstones' own neighbours.
  *			Nothing is searched.  A vertex that no list names then gets a link
  *			from one of its neighbours.
  *	free	pages with tombstones, in order: their slots and AUX tuples are given
