@@ -254,22 +254,22 @@ vs_search_take(VsSearch *search, VsCandidate *out)
 	return n;
 }
 
-bool
+int
 vs_search_descend(VsSearch *search, const float *query,
-				  VsCandidate *entry, int entry_level, int level)
+				  VsCandidate *entries, int entry_level, int level)
 {
 	VsGraph    *graph = search->graph;
+	int			n = graph->price(graph, query, entries, 1);
 
-	if (graph->price(graph, query, entry, 1) == 0)
-		return false;
-	search->priced++;
-	for (int l = entry_level; l > level; l--)
+	search->priced += n;
+	for (int l = entry_level; l > level && n > 0; l--)
 	{
-		vs_search_level(search, query, entry, 1, l, 1, false);
+		vs_search_level(search, query, entries, n, l,
+						Max(1, VS_DESCENT_WIDTH >> (l - 1)), false);
 		if (search->results.n > 0)
-			*entry = vs_heap_pop(&search->results);
+			n = vs_search_take(search, entries);
 	}
-	return true;
+	return n;
 }
 
 /* ---- neighbours ---- */
@@ -404,22 +404,17 @@ vs_graph_find_links(VsSearch *search, const float *vector, int level,
 					VsLinks *links, VsCandidate *same)
 {
 	VsGraph    *graph = search->graph;
-	int			ef = Max(graph->index.ef_construction, 2 * graph->index.m);
+	int			ef = Max(graph->index.ef_construction, Max(2 * graph->index.m, VS_DESCENT_WIDTH));
 	VsCandidate *cands = palloc(ef * sizeof(VsCandidate));
-	int			n = 1;
+	int			n = 0;
 	bool		found = false;
 
 	for (int l = 0; l <= level; l++)
 		links[l].n = 0;
-	if (entry.id == VS_INVALID_ID ||
-		!vs_search_descend(search, vector, &entry, entry_level, level))
-	{
-		pfree(cands);
-		return true;
-	}
-
 	cands[0] = entry;
-	for (int l = Min(level, entry_level); l >= 0; l--)
+	if (entry.id != VS_INVALID_ID)
+		n = vs_search_descend(search, vector, cands, entry_level, level);
+	for (int l = Min(level, entry_level); l >= 0 && n > 0; l--)
 	{
 		int			nresults;
 
@@ -589,7 +584,7 @@ lead_on(VsGraph *graph, VsCandidate vertex, VsId id, int nth)
 	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
 	VsCandidate to = {.id = id};
 	const float *vector = graph->vector(graph, vertex.id);
-	bool		done = vector == NULL || graph->price(graph, vector, &to, 1) == 0;
+	bool		done = vector == NULL || graph->price(graph, vector, &to, 1) == 0 || to.dead;
 
 	for (int tries = 0; tries < MAX_TRIES && !done; tries++)
 	{

@@ -152,11 +152,17 @@ extern Size vs_search_bytes(const VsSearch *search);
 extern bool vs_search_is_full(const VsSearch *search);
 
 /*
- * Walk from the entry at entry_level down to just above level (algorithm 5);
- * false if the entry is gone.
+ * Walk from the entry, the first of entries, at entry_level down to just above
+ * level; returns how many vertices to go on from are in entries, which has room
+ * for VS_DESCENT_WIDTH, and 0 if the entry is gone.  Algorithm 5 goes on from
+ * the nearest one alone.  Where rows lie in clusters, that is in the wrong
+ * cluster too often, and whoever is led there stays there: ef results are all
+ * found in it.  So many are kept, half as many on each level further up.
  */
-extern bool vs_search_descend(VsSearch *search, const float *query,
-							  VsCandidate *entry, int entry_level, int level);
+#define VS_DESCENT_WIDTH	8
+
+extern int	vs_search_descend(VsSearch *search, const float *query,
+							  VsCandidate *entries, int entry_level, int level);
 
 /*
  * Choose at most max of the candidates, sorted by rank, as neighbours

@@ -12,8 +12,11 @@
  *
  * A vector longer than a page is written in tails first.  The slot is reserved
  * before, so that the tails can name their owner; vacuum reclaims what a crash
- * leaves of it.  To tell a crashed insert from one under way, such an insert
- * holds a share lock on the metapage (a heavyweight lock, which no scan takes).
+ * leaves of it.
+ *
+ * An insert holds a share lock on the metapage (a heavyweight lock, which no
+ * scan takes).  Vacuum waits for it to tell a crashed insert from one under way,
+ * and for links to its tombstones to be there before it mends lists.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -406,7 +409,6 @@ write_long(VsInserter *inserter, const float *vector, VsVertex *vertex,
 	Buffer		buffer;
 	VsId		id;
 
-	LockPage(rel, VS_META_BLOCK, ShareLock);
 	id = reserve_slot(inserter, vertex);
 	write_tails(rel, index, vector, id, vertex->version, VsVertexTails(index, vertex));
 	vertex->flags |= VS_IN_TAILS;
@@ -415,7 +417,6 @@ write_long(VsInserter *inserter, const float *vector, VsVertex *vertex,
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	write_vertex(rel, index, buffer, VsIdOffset(index, id), vertex, links, false);
 	UnlockReleaseBuffer(buffer);
-	UnlockPage(rel, VS_META_BLOCK, ShareLock);
 	return id;
 }
 
@@ -542,11 +543,16 @@ vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 	if (vector == NULL)
 		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
 	else
+	{
+		/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
+		LockPage(inserter->rel, VS_META_BLOCK, ShareLock);
 		while (!insert_vector(inserter, vector, tid))
 		{
 			CHECK_FOR_INTERRUPTS();
 			vs_pagegraph_reset(&inserter->graph);
 		}
+		UnlockPage(inserter->rel, VS_META_BLOCK, ShareLock);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(inserter->scratch);
 	vs_pagegraph_reset(&inserter->graph);

@@ -180,13 +180,15 @@ search_first(VsScan *state, Relation rel)
 	for (int tries = 0; tries < 3; tries++)
 	{
 		VsMeta		meta = vs_meta_read(rel);
-		VsCandidate entry = {.id = meta.entry};
+		VsCandidate entries[VS_DESCENT_WIDTH] = {{.id = meta.entry}};
+		int			n;
 
 		if (meta.entry == VS_INVALID_ID)
 			return false;
-		if (vs_search_descend(&state->search, state->query, &entry, meta.entry_level, 0))
+		n = vs_search_descend(&state->search, state->query, entries, meta.entry_level, 0);
+		if (n > 0)
 		{
-			vs_search_level(&state->search, state->query, &entry, 1, 0,
+			vs_search_level(&state->search, state->query, entries, n, 0,
 							vs_ef_search, true);
 			take_batch(state);
 			return true;

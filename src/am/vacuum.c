@@ -16,10 +16,10 @@
  *
  * Rows that inserts add during the vacuum are alive, and a vertex becomes a
  * tombstone only under the lock under which TIDs are added.  An insert may link
- * to a vertex that dies after: slots that were free in the mark pass, and pages
- * that came since, are looked at once more when lists are repaired.  An insert
- * that comes later still may leave a link to a slot that is free, or holds
- * another vertex, which is harmless.
+ * to a vertex that dies after.  So vacuum waits between mark and repair until
+ * the inserts under way have ended; those that come after see the tombstones.
+ * Slots that were free in the mark pass, and pages that came since, are looked
+ * at once more when lists are repaired.
  *
  * Memory is bounded by maintenance_work_mem (autovacuum_work_mem), as far as
  * vacuum_notes.h tells; vectors kept while lists are mended come on top.
@@ -704,6 +704,16 @@ mark(VacuumState *vacuum)
 	vs_notes_resolve(&vacuum->notes);
 }
 
+/*
+ * Wait for the inserts under way, which hold this lock.
+ */
+static void
+wait_for_inserts(Relation rel)
+{
+	LockPage(rel, VS_META_BLOCK, ExclusiveLock);
+	UnlockPage(rel, VS_META_BLOCK, ExclusiveLock);
+}
+
 /* ---- repair ---- */
 
 /* Whether a block has slots that are to be looked at. */
@@ -1004,9 +1014,9 @@ free_tombstones(VacuumState *vacuum)
  * writing the vertex, or a vacuum between freeing a slot, or unlinking a
  * segment, and removing the AUX tuples.
  *
- * Inserts under way hold a lock; once we have had it, each one seen by the mark
- * pass has ended one way or the other.  Nobody makes a vertex lead to an AUX
- * tuple that is there already, but that insert: an orphan stays one.
+ * Once we have waited, each insert seen by the mark pass has ended one way or
+ * the other.  Nobody makes a vertex lead to an AUX tuple that is there already,
+ * but that insert: an orphan stays one.
  */
 static void
 free_orphans(VacuumState *vacuum)
@@ -1014,8 +1024,7 @@ free_orphans(VacuumState *vacuum)
 	sift_orphans(vacuum);
 	if (vacuum->norphans == 0)
 		return;
-	LockPage(vacuum->rel, VS_META_BLOCK, ExclusiveLock);
-	UnlockPage(vacuum->rel, VS_META_BLOCK, ExclusiveLock);
+	wait_for_inserts(vacuum->rel);
 	for (int i = 0; i < vacuum->norphans; i++)
 	{
 		Orphan	   *orphan = &vacuum->orphans[i];
@@ -1097,6 +1106,7 @@ run_vacuum(VacuumState *vacuum)
 	mark(vacuum);
 	if (vacuum->notes.dead.count > 0)
 	{
+		wait_for_inserts(vacuum->rel);
 		repair(vacuum);
 		repair_entry(vacuum);
 		free_tombstones(vacuum);

@@ -105,7 +105,7 @@ sub check_index
 
 	my ($status, $stdout, $stderr) = $node->psql('postgres',
 		"SELECT unreachable <= greatest(1, vertices * 0.001), c FROM vecstore_check('${table}_idx') c");
-	like($stdout, qr/^t/, "$label: structure sound, vertices reachable") or diag($stderr);
+	like($stdout, qr/^t/, "$label: structure sound, vertices reachable") or diag("$stdout\n$stderr");
 
 	my $vector = "'" . query_vector($seed, $dims) . "'";
 	my $plan = $node->safe_psql('postgres',
