@@ -113,7 +113,7 @@ ROLLBACK;
 PREPARE nearest (vecstore, integer) AS SELECT id FROM items ORDER BY v <-> $1 LIMIT $2;
 SET plan_cache_mode = force_generic_plan;
 EXPLAIN (COSTS OFF) EXECUTE nearest ('[1,1,1,1]', 1);
-EXECUTE nearest ('[101,10,1,1]', 2);
+EXECUTE nearest ('[102,10,1,1]', 2);
 -- NULL has no distance; a LIMIT of NULL is none
 EXECUTE nearest (NULL, 0);
 CREATE TEMP TABLE got AS EXECUTE nearest (NULL, 7);

@@ -256,7 +256,7 @@ vs_search_take(VsSearch *search, VsCandidate *out)
 
 int
 vs_search_descend(VsSearch *search, const float *query,
-				  VsCandidate *entries, int entry_level, int level)
+				  VsCandidate *entries, int entry_level, int level, int ef)
 {
 	VsGraph    *graph = search->graph;
 	int			n = graph->price(graph, query, entries, 1);
@@ -264,8 +264,7 @@ vs_search_descend(VsSearch *search, const float *query,
 	search->priced += n;
 	for (int l = entry_level; l > level && n > 0; l--)
 	{
-		vs_search_level(search, query, entries, n, l,
-						Max(1, VS_DESCENT_WIDTH >> (l - 1)), false);
+		vs_search_level(search, query, entries, n, l, vs_descent_width(ef, l), false);
 		if (search->results.n > 0)
 			n = vs_search_take(search, entries);
 	}
@@ -404,8 +403,8 @@ vs_graph_find_links(VsSearch *search, const float *vector, int level,
 					VsLinks *links, VsCandidate *same)
 {
 	VsGraph    *graph = search->graph;
-	int			ef = Max(graph->index.ef_construction, Max(2 * graph->index.m, VS_DESCENT_WIDTH));
-	VsCandidate *cands = palloc(ef * sizeof(VsCandidate));
+	int			ef = Max(graph->index.ef_construction, 2 * graph->index.m);
+	VsCandidate *cands = palloc(Max(ef, VS_MIN_DESCENT) * sizeof(VsCandidate));
 	int			n = 0;
 	bool		found = false;
 
@@ -413,7 +412,7 @@ vs_graph_find_links(VsSearch *search, const float *vector, int level,
 		links[l].n = 0;
 	cands[0] = entry;
 	if (entry.id != VS_INVALID_ID)
-		n = vs_search_descend(search, vector, cands, entry_level, level);
+		n = vs_search_descend(search, vector, cands, entry_level, level, ef);
 	for (int l = Min(level, entry_level); l >= 0 && n > 0; l--)
 	{
 		int			nresults;

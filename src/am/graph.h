@@ -152,17 +152,30 @@ extern Size vs_search_bytes(const VsSearch *search);
 extern bool vs_search_is_full(const VsSearch *search);
 
 /*
- * Walk from the entry, the first of entries, at entry_level down to just above
- * level; returns how many vertices to go on from are in entries, which has room
- * for VS_DESCENT_WIDTH, and 0 if the entry is gone.  Algorithm 5 goes on from
- * the nearest one alone.  Where rows lie in clusters, that is in the wrong
- * cluster too often, and whoever is led there stays there: ef results are all
- * found in it.  So many are kept, half as many on each level further up.
+ * Vertices that a descent keeps on level 1 for a search of so many: a quarter of
+ * them; half as many on each level further up, at least one.
+ *
+ * The paper keeps one (algorithm 5).  Where rows lie in clusters that often
+ * ends in a wrong one, and a search that enters there stays there: it finds its
+ * ef results and is content.
  */
-#define VS_DESCENT_WIDTH	8
+#define VS_MIN_DESCENT		8
 
+static inline int
+vs_descent_width(int ef, int level)
+{
+	return Max(1, Max(VS_MIN_DESCENT, ef / 4) >> (level - 1));
+}
+
+/*
+ * Walk from the entry, the first of entries, at entry_level down to just above
+ * level, to search there for ef vertices.  Where to go on from is put into
+ * entries, which has room for max(ef, VS_MIN_DESCENT); returns how many those
+ * are, 0 if the entry is gone.
+ */
 extern int	vs_search_descend(VsSearch *search, const float *query,
-							  VsCandidate *entries, int entry_level, int level);
+							  VsCandidate *entries, int entry_level,
+							  int level, int ef);
 
 /*
  * Choose at most max of the candidates, sorted by rank, as neighbours

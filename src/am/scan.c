@@ -180,12 +180,15 @@ search_first(VsScan *state, Relation rel)
 	for (int tries = 0; tries < 3; tries++)
 	{
 		VsMeta		meta = vs_meta_read(rel);
-		VsCandidate entries[VS_DESCENT_WIDTH] = {{.id = meta.entry}};
+		VsCandidate *entries = state->batch;
 		int			n;
 
 		if (meta.entry == VS_INVALID_ID)
 			return false;
-		n = vs_search_descend(&state->search, state->query, entries, meta.entry_level, 0);
+		memset(entries, 0, sizeof(VsCandidate));
+		entries->id = meta.entry;
+		n = vs_search_descend(&state->search, state->query, entries, meta.entry_level, 0,
+							  vs_ef_search);
 		if (n > 0)
 		{
 			vs_search_level(&state->search, state->query, entries, n, 0,
@@ -409,7 +412,7 @@ start(IndexScanDesc scan)
 					  state->context);
 	vs_search_init(&state->search, &state->graph.graph, state->context);
 	state->search.max_bytes = (Size) work_mem * 1024;
-	state->batch = palloc(vs_ef_search * sizeof(VsCandidate));
+	state->batch = palloc(Max(vs_ef_search, VS_MIN_DESCENT) * sizeof(VsCandidate));
 	if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
 		state->query = vs_index_form_vector(rel, &state->index,
 											scan->orderByData[0].sk_argument);
