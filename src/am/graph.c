@@ -295,12 +295,25 @@ vs_sort_candidates(VsCandidate *cands, int n)
 	sort_candidates(cands, n);
 }
 
-/* A candidate that was chosen. */
-typedef struct Chosen
+/*
+ * A candidate and its vector, which is got when it is first needed: most links
+ * of a list are settled without.
+ */
+typedef struct Choice
 {
+	const VsCandidate *cand;
 	const float *vector;
-	bool		fresh;			/* its cover was not known before */
-} Chosen;
+	bool		asked;			/* for the vector: NULL means it is gone */
+} Choice;
+
+static const float *
+vector_of(VsGraph *graph, Choice *choice)
+{
+	if (!choice->asked)
+		choice->vector = graph->vector(graph, choice->cand->id);
+	choice->asked = true;
+	return choice->vector;
+}
 
 /*
  * Whether a candidate is nearer to one already chosen than to the vertex: then
@@ -308,13 +321,20 @@ typedef struct Chosen
  * covered before can only be covered by a fresh one.
  */
 static bool
-is_covered(VsGraph *graph, const VsCandidate *cand, const float *vector,
-		   const Chosen *chosen, int nchosen)
+is_covered(VsGraph *graph, Choice *choice, Choice *chosen, int nchosen)
 {
+	bool		old = choice->cand->cover != VS_COVER_UNKNOWN;
+
 	for (int i = 0; i < nchosen; i++)
-		if ((chosen[i].fresh || cand->cover == VS_COVER_UNKNOWN) &&
-			graph->kernel(vector, chosen[i].vector, graph->index.dims) < cand->rank)
+	{
+		if (old && chosen[i].cand->cover != VS_COVER_UNKNOWN)
+			continue;
+		if (vector_of(graph, choice) == NULL)
+			return false;
+		if (vector_of(graph, &chosen[i]) != NULL &&
+			graph->kernel(choice->vector, chosen[i].vector, graph->index.dims) < choice->cand->rank)
 			return true;
+	}
 	return false;
 }
 
@@ -322,7 +342,7 @@ int
 vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 					 int max, VsCandidate *out)
 {
-	Chosen	   *chosen;
+	Choice	   *chosen;
 	int		   *pruned;
 	int			nchosen = 0;
 	int			npruned = 0;
@@ -333,27 +353,19 @@ vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 		return n;
 	}
 
-	chosen = palloc(max * sizeof(Chosen));
+	chosen = palloc(max * sizeof(Choice));
 	pruned = palloc(n * sizeof(int));
 	for (int i = 0; i < n && nchosen < max; i++)
 	{
-		const VsCandidate *cand = &cands[i];
-		const float *vector = NULL;
+		Choice		choice = {.cand = &cands[i]};
 
-		if (cand->cover != VS_COVERED)
-		{
-			vector = graph->vector(graph, cand->id);
-			if (vector == NULL)
-				continue;
-		}
-		if (vector == NULL || is_covered(graph, cand, vector, chosen, nchosen))
+		if (cands[i].cover == VS_COVERED || is_covered(graph, &choice, chosen, nchosen))
 			pruned[npruned++] = i;
-		else
+		else if (!choice.asked || choice.vector)
 		{
-			chosen[nchosen].vector = vector;
-			chosen[nchosen].fresh = cand->cover == VS_COVER_UNKNOWN;
-			out[nchosen] = *cand;
-			out[nchosen++].cover = VS_UNCOVERED;
+			out[nchosen] = cands[i];
+			out[nchosen].cover = VS_UNCOVERED;
+			chosen[nchosen++] = choice;
 		}
 	}
 
@@ -454,6 +466,9 @@ rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 	int			left = 0;
 
 	for (int i = 0; i < n; i++)
+		if (isnan(cands[i].rank))
+			graph->expect(graph, &cands[i], 1);
+	for (int i = 0; i < n; i++)
 	{
 		cands[left] = cands[i];
 		if (isnan(cands[i].rank))
@@ -547,7 +562,6 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 
 			if (vector == NULL)
 				break;
-			graph->expect(graph, cands, n);
 			n = rank_unknown(graph, vector, cands, n);
 		}
 		cands[n++] = added;
@@ -851,7 +865,6 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		ncands = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands);
 		memcpy(cands + ncands, list, n * sizeof(VsCandidate));
 		ncands += n;
-		graph->expect(graph, cands, ncands);
 		ncands = rank_unknown(graph, vector, cands, ncands);
 		vs_sort_candidates(cands, ncands);
 		n = vs_choose_neighbours(graph, cands, ncands, max, list);

@@ -48,7 +48,7 @@ CASES = [
     ("1k, WHERE 1% (btree), LIMIT 10", "small",
      "SELECT id FROM {t} WHERE category = 1 ORDER BY v <-> {q} LIMIT 10", {}),
     ("1k, join, no LIMIT", "small",
-     "SELECT i.id FROM {t} i JOIN authors a ON a.id = i.author WHERE a.country < 25 ORDER BY v <-> {q}", {}),
+     "SELECT i.id FROM {t} i JOIN authors a ON a.id = i.author WHERE a.country = 1 ORDER BY v <-> {q}", {}),
     ("100k, LIMIT 10", "mid",
      "SELECT id FROM {t} ORDER BY v <-> {q} LIMIT 10", {}),
     ("100k, LIMIT 100 (more than ef)", "mid",
@@ -81,8 +81,8 @@ CASES = [
      "SELECT p.id, n.id FROM probes p, LATERAL (SELECT id FROM {t} ORDER BY v <-> p.v LIMIT 10) n WHERE p.id <= 5", {}),
     ("500k, LIMIT 10 OFFSET 90", "big",
      "SELECT id FROM {t} ORDER BY v <-> {q} LIMIT 10 OFFSET 90", {}),
-    ("500k, generic plan, LIMIT $2", "big",
-     "SELECT id FROM {t} ORDER BY v <-> $1 LIMIT $2", {"plan_cache_mode": "force_generic_plan"}),
+    ("500k, generic plan, WHERE category = $2, LIMIT 10", "big",
+     "SELECT id FROM {t} WHERE category = $2 ORDER BY v <-> $1 LIMIT 10", {"plan_cache_mode": "force_generic_plan"}),
 ]
 
 # Settings that force a way to read the table, and a way to join.  No setting
