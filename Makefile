@@ -5,8 +5,9 @@
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
 
-EXTENSION = vecstore
-EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(EXTENSION).control)
+# vecstore_pgvector, SQL alone, needs pgvector where it is created, not here.
+EXTENSION = vecstore vecstore_pgvector
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.control)
 MODULE_big = vecstore
 
 # One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
@@ -15,7 +16,7 @@ C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql)
-DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build
 
 # Hidden symbols: pgvector may be loaded into the same backend.
@@ -31,7 +32,7 @@ override with_llvm := no
 REGRESS = init $(filter-out init,$(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
 REGRESS_OPTS = --inputdir=.
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
-ISOLATION_OPTS = --inputdir=test/isolation --load-extension=$(EXTENSION)
+ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
 # The two commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
@@ -52,7 +53,10 @@ src/distance/kernels_avx2.o: override CFLAGS += -mavx2 -mfma
 src/distance/kernels_avx512.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq
 endif
 
-$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) $(EXTENSION).control Makefile
+vecstore--$(EXTVERSION).sql: $(SQL_PARTS) vecstore.control Makefile
 	cat $(SQL_PARTS) > $@
+
+vecstore_pgvector--$(EXTVERSION).sql: src/pgvector/vecstore_pgvector.sql
+	cp $< $@
 
 $(OBJS): $(C_HEADERS)
