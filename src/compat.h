@@ -87,10 +87,12 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_rel_number(rel)	((rel)->rd_locator.relNumber)
 #define vs_read_recent_buffer(rel, block, buffer) \
 	ReadRecentBuffer((rel)->rd_locator, MAIN_FORKNUM, block, buffer)
+#define vs_tag_rel_number(tag)	((tag)->relNumber)
 #else
 #define vs_rel_number(rel)	((rel)->rd_node.relNode)
 #define vs_read_recent_buffer(rel, block, buffer) \
 	ReadRecentBuffer((rel)->rd_node, MAIN_FORKNUM, block, buffer)
+#define vs_tag_rel_number(tag)	((tag)->rnode.relNode)
 #endif
 
 /* EXPLAIN ANALYZE counts index searches from 18 on. */

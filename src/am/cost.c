@@ -79,9 +79,13 @@ static double
 visits(const CostModel *model, double rows)
 {
 	double		m = model->index.m;
-	double		upper = 2 * m * log(Max(model->vertices, 2)) / log(m);
+	int			levels = log(Max(model->vertices, 2)) / log(m);
+	double		upper = 0;
 	double		n = rows * model->vertices / model->tuples;
 
+	/* Few of the neighbours met on the way down are new. */
+	for (int l = 1; l <= levels; l++)
+		upper += vs_descent_width(model->ef, l) * (1 + m / 4);
 	return upper + VISITS * sqrt(m) * pow(Max(n, model->ef), VISITS_POWER);
 }
 

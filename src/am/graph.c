@@ -259,14 +259,23 @@ vs_search_descend(VsSearch *search, const float *query,
 				  VsCandidate *entries, int entry_level, int level, int ef)
 {
 	VsGraph    *graph = search->graph;
+	Size		max_bytes = search->max_bytes;
 	int			n = graph->price(graph, query, entries, 1);
 
+	/* The memory is for the level that is searched in earnest. */
+	search->max_bytes = 0;
 	search->priced += n;
 	for (int l = entry_level; l > level && n > 0; l--)
 	{
 		vs_search_level(search, query, entries, n, l, vs_descent_width(ef, l), false);
 		if (search->results.n > 0)
 			n = vs_search_take(search, entries);
+	}
+	search->max_bytes = max_bytes;
+	if (vs_search_is_full(search))
+	{
+		vs_idset_end(&search->visited);
+		vs_idset_init(&search->visited, search->context);
 	}
 	return n;
 }
@@ -767,7 +776,7 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 
 	/* The rank between the two, and the version that is to be changed. */
 	if (vector && best.vertex.id != VS_INVALID_ID &&
-		graph->price(graph, vector, &best.vertex, 1) == 1)
+		graph->price(graph, vector, &best.vertex, 1) == 1 && !best.vertex.dead)
 		attached = take_place(graph, vertex, best.vertex, degrees);
 	pfree(own);
 	pfree(ring);

@@ -164,7 +164,7 @@ extern bool vs_search_is_full(const VsSearch *search);
 static inline int
 vs_descent_width(int ef, int level)
 {
-	return Max(1, Max(VS_MIN_DESCENT, ef / 4) >> (level - 1));
+	return Max(1, Max(VS_MIN_DESCENT, ef / 4) >> Min(level - 1, 30));
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "am/recent.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "utils/spccache.h"
 
 /* Vectors by vertex id. */
 typedef struct VsVectorEntry
@@ -160,6 +161,21 @@ price_pinned(VsPageGraph *graph, const float *query, VsCandidate *cand, Buffer b
 	return true;
 }
 
+/* Have the pages of n vertices read from disk, as far as they are in no buffer. */
+static void
+fetch(VsPageGraph *graph, const VsCandidate *cands, int n)
+{
+	bool		verify = graph->nblocks > NBuffers / 2;
+
+	for (int i = 0; i < n && graph->read_ahead; i++)
+	{
+		BlockNumber block = VsIdBlock(&graph->graph.index, cands[i].id);
+
+		if (block_exists(graph, block))
+			vs_recent_fetch(graph->rel, block, verify);
+	}
+}
+
 /* Ask memory for the pages of n vertices. */
 static void
 prefetch(VsPageGraph *graph, const VsCandidate *cands, int n)
@@ -208,6 +224,7 @@ page_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 	VsPageGraph *graph = (VsPageGraph *) base;
 	int			left = 0;
 
+	fetch(graph, cands, n);
 	prefetch(graph, cands, Min(n, MAX_PINS));
 	for (int i = 0; i < n; i += MAX_PINS)
 	{
@@ -280,7 +297,10 @@ page_expect(VsGraph *base, const VsCandidate *cands, int n)
 
 	for (int i = 0; i < n; i++)
 		if (graph->vectors == NULL || vsvectors_lookup(graph->vectors, cands[i].id) == NULL)
+		{
+			fetch(graph, &cands[i], 1);
 			prefetch(graph, &cands[i], 1);
+		}
 }
 
 /*
@@ -513,6 +533,7 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 	graph->buffer = index->ntails > 0 ?
 		MemoryContextAlloc(parent, index->dims * sizeof(float)) : NULL;
 	graph->nblocks = 0;
+	graph->read_ahead = get_tablespace_io_concurrency(rel->rd_rel->reltablespace) > 0;
 }
 
 void

@@ -18,6 +18,7 @@ typedef struct VsPageGraph
 	int			nkept;			/* in use */
 	float	   *buffer;			/* a vector put together from its tails */
 	BlockNumber nblocks;		/* blocks known to exist */
+	bool		read_ahead;		/* effective_io_concurrency allows it */
 } VsPageGraph;
 
 /*

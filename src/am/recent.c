@@ -56,6 +56,34 @@ vs_recent_read(Relation rel, BlockNumber block)
 	return place->buffer = ReadBuffer(rel, block);
 }
 
+/*
+ * Whether a remembered buffer seems to hold the block still.  Looked at without
+ * a lock: a wrong answer costs no more than time.  Of local buffers we believe
+ * it.
+ */
+static inline bool
+still_holds(const Recent *place, Relation rel)
+{
+	const BufferTag *tag;
+
+	if (place->buffer < 0)
+		return true;
+	tag = &GetBufferDescriptor(place->buffer - 1)->tag;
+	return tag->blockNum == place->block && vs_tag_rel_number(tag) == vs_rel_number(rel);
+}
+
+void
+vs_recent_fetch(Relation rel, BlockNumber block, bool verify)
+{
+	Recent	   *place = place_of(rel, block);
+
+	if (place->buffer != InvalidBuffer && place->block == block &&
+		(!verify || still_holds(place, rel)))
+		return;
+	place->buffer = PrefetchBuffer(rel, MAIN_FORKNUM, block).recent_buffer;
+	place->block = block;
+}
+
 static inline void
 prefetch_lines(const char *from, Size bytes)
 {

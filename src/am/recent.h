@@ -8,7 +8,8 @@
  * remembers which buffer a block was in, so that ReadRecentBuffer() can pin it
  * without the buffer table; and since it knows where all pages of a list are,
  * it can ask memory for them side by side (vs_recent_prefetch()) before it
- * reads the first.
+ * reads the first.  Pages that are in no buffer it has read from disk side by
+ * side, too (vs_recent_fetch()).
  *
  * What is remembered is a guess that ReadRecentBuffer() verifies.  So one small
  * table serves all indexes, nothing has to be forgotten, and a collision costs
@@ -22,6 +23,13 @@
 
 /* Read a block of the main fork; the same as ReadBuffer(). */
 extern Buffer vs_recent_read(Relation rel, BlockNumber block);
+
+/*
+ * A block is wanted soon: have it read from disk meanwhile, unless it is in a
+ * buffer.  The relation must have it.  Unless told to verify, what is remembered
+ * is believed: for relations that shared buffers hold, that saves a look.
+ */
+extern void vs_recent_fetch(Relation rel, BlockNumber block, bool verify);
 
 /*
  * Ask memory for a block's descriptor, if it is known where that is, and for so

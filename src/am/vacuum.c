@@ -18,8 +18,12 @@
  * tombstone only under the lock under which TIDs are added.  An insert may link
  * to a vertex that dies after.  So vacuum waits between mark and repair until
  * the inserts under way have ended; those that come after see the tombstones.
- * Slots that were free in the mark pass, and pages that came since, are looked
- * at once more when lists are repaired.
+ * Slots that were free in the mark pass, pages that came since, and upper lists
+ * that were put onto pages already passed, are looked at once more when lists
+ * are repaired.  What is left is a link that an insert puts into the list of its
+ * own vertex after the pass saw that (lead_on(), link_late()) to one that dies
+ * later in the pass: it may lead to a slot that is free or taken anew, which is
+ * harmless.
  *
  * Memory is bounded by maintenance_work_mem (autovacuum_work_mem), as far as
  * vacuum_notes.h tells; vectors kept while lists are mended come on top.
@@ -507,6 +511,8 @@ note_vertex(VacuumState *vacuum, VsId id, VsVertex *vertex)
 			vacuum->live++;
 			vacuum->kept += vertex->ntids;
 			note_best(vacuum, id, vertex);
+			if (vertex->level > 0)
+				vs_idset_add(&vacuum->notes.tall, id);
 			note_parts(vacuum, vertex);
 			vs_notes_count(&vacuum->notes, VsVertexIds(&vacuum->index, vertex),
 						   VsDegree(&vacuum->index, 0));
@@ -614,9 +620,11 @@ note_aux(VacuumState *vacuum, Page page, BlockNumber block, OffsetNumber offset)
 	ItemPointerSet(&where, block, offset);
 	if (!is_led_to(vacuum, &where))
 		note_orphan(vacuum, &where, (VsAuxKind) aux->kind, aux->owner, aux->version);
-	if (aux->kind == VS_AUX_UPPER)
-		vs_notes_list(&vacuum->notes, aux->owner, true, (VsId *) aux->data,
-					  vacuum->index.m * aux->part, VsMakeId(&vacuum->index, block, 1));
+	if (aux->kind != VS_AUX_UPPER)
+		return;
+	vs_idset_add(&vacuum->notes.upper_noted, aux->owner);
+	vs_notes_list(&vacuum->notes, aux->owner, true, (VsId *) aux->data,
+				  vacuum->index.m * aux->part, VsMakeId(&vacuum->index, block, 1));
 }
 
 static void
@@ -727,7 +735,9 @@ has_suspects(VacuumState *vacuum, BlockNumber block)
 		VsId		id = VsMakeId(&vacuum->index, block, offset);
 
 		if (vs_idset_has(&vacuum->notes.suspects, id) ||
-			vs_idset_has(&vacuum->notes.upper_suspects, id))
+			vs_idset_has(&vacuum->notes.upper_suspects, id) ||
+			vs_idset_has(&vacuum->notes.empty_slots, id) ||
+			vs_notes_missed_upper(&vacuum->notes, id))
 			return true;
 	}
 	return false;
@@ -755,7 +765,8 @@ vertices_to_mend(VacuumState *vacuum, BlockNumber block, Broken *found)
 			continue;
 		broken->fresh = block >= vacuum->nblocks || vs_idset_has(&vacuum->notes.empty_slots, id);
 		broken->bottom = broken->fresh || vs_idset_has(&notes->suspects, id);
-		broken->upper = broken->fresh || vs_idset_has(&notes->upper_suspects, id);
+		broken->upper = broken->fresh || vs_idset_has(&notes->upper_suspects, id) ||
+			vs_notes_missed_upper(notes, id);
 		if (!broken->bottom && !broken->upper)
 			continue;
 		memset(&broken->vertex, 0, sizeof(VsCandidate));

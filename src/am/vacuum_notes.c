@@ -34,6 +34,8 @@ vs_notes_init(VsNotes *notes, MemoryContext context, Size limit, VsId nslots)
 	vs_idset_init(&notes->dead, context);
 	vs_idset_init(&notes->suspects, context);
 	vs_idset_init(&notes->upper_suspects, context);
+	vs_idset_init(&notes->tall, context);
+	vs_idset_init(&notes->upper_noted, context);
 	vs_idset_init(&notes->empty_slots, context);
 	vs_idset_init(&notes->roomy, context);
 	vs_idset_init(&notes->led_to, context);
@@ -50,7 +52,8 @@ static bool
 has_room(const VsNotes *notes, Size bytes)
 {
 	return notes->bytes + notes->dead.bytes + notes->suspects.bytes +
-		notes->upper_suspects.bytes + notes->empty_slots.bytes + notes->roomy.bytes +
+		notes->upper_suspects.bytes + notes->tall.bytes + notes->upper_noted.bytes +
+		notes->empty_slots.bytes + notes->roomy.bytes +
 		notes->led_to.bytes + bytes <= notes->limit;
 }
 

@@ -8,8 +8,8 @@
  * suspect at once, and only links that lead forward have to be remembered, 4
  * bytes each, until the pass has ended: a list looked intact so far.
  *
- * Memory.  Up to four bits a slot, and 64 bytes an AUX page, are always taken:
- * as much as 64 MB for a hundred million vertices.  In-degrees, a byte a slot, are
+ * Memory.  Up to six bits a slot, and 64 bytes an AUX page, are always taken:
+ * as much as 75 MB for a hundred million vertices.  In-degrees, a byte a slot, are
  * kept if they fit half of what is allowed; without them vertices that no list
  * names are left as they are.  Lists take the rest.  When it is used up, each
  * vertex with links that lead forward becomes a suspect, whose page will be read
@@ -31,6 +31,8 @@ typedef struct VsNotes
 	VsIdSet		dead;			/* tombstones */
 	VsIdSet		suspects;		/* level-0 list names a dead one, or may */
 	VsIdSet		upper_suspects; /* the same of upper lists */
+	VsIdSet		tall;			/* live vertices with upper lists */
+	VsIdSet		upper_noted;	/* vertices whose upper lists were passed */
 	VsIdSet		empty_slots;	/* held nothing when they were passed */
 	VsIdSet		roomy;			/* blocks with a free slot, or empty ones */
 	VsIdSet		led_to;			/* places of AUX tuples that a vertex leads to */
@@ -57,6 +59,16 @@ vs_notes_no_vertex(VsNotes *notes, VsId id)
 {
 	if (id < notes->degrees.size)
 		notes->degrees.counts[id] = 255;
+}
+
+/*
+ * Whether a vertex has upper lists that the pass has not seen: they were put
+ * onto a page it had passed, by an insert under way.
+ */
+static inline bool
+vs_notes_missed_upper(const VsNotes *notes, VsId id)
+{
+	return vs_idset_has(&notes->tall, id) && !vs_idset_has(&notes->upper_noted, id);
 }
 
 static inline void
