@@ -14,9 +14,10 @@
  * before, so that the tails can name their owner; vacuum reclaims what a crash
  * leaves of it.
  *
- * An insert into the graph holds a share lock on the metapage (a heavyweight lock, which no
- * scan takes).  Vacuum waits for it to tell a crashed insert from one under way,
- * and for links to its tombstones to be there before it mends lists.
+ * An insert into the graph holds a share lock on the metapage (a heavyweight
+ * lock, which no scan takes).  Vacuum waits for it to tell a crashed insert from
+ * one under way, and for links to its tombstones to be there before it mends
+ * lists.
  */
 #include "postgres.h"
 #include "compat.h"
