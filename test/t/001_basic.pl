@@ -12,7 +12,7 @@ use Test::More;
 my ($version) = slurp_file('vecstore.control') =~ /^default_version = '(.*)'/m;
 my @versions = slurp_file('META.json') =~ /^\t*"version": "([^"]*)",?$/mg;
 pop @versions;    # the last one is that of the metadata format
-is_deeply(\@versions, [ $version, $version ], "META.json has version $version");
+is_deeply(\@versions, [ ($version) x 3 ], "META.json has version $version");
 
 my $node = PostgreSQL::Test::Cluster->new('basic');
 $node->init;

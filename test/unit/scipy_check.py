@@ -185,8 +185,9 @@ def check(lib, isa):
                 ka, kb = a, b
                 if metric == "cosine":
                     ka, kb = np.empty_like(a), np.empty_like(b)
-                    if not (lib.vs_normalize(pointer(ka), pointer(a), dim)
-                            and lib.vs_normalize(pointer(kb), pointer(b), dim)):
+                    units = [lib.vs_normalize(pointer(k), pointer(v), dim)
+                             for k, v in ((ka, a), (kb, b))]
+                    if not all(units):
                         want = 1.0      # CONTRACT: a zero vector stays zero
                 rank = lib.vs_kernel(number)(pointer(ka), pointer(kb), dim)
                 distance = lib.vs_rank_to_distance(number, rank)
