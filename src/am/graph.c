@@ -273,10 +273,7 @@ vs_search_descend(VsSearch *search, const float *query,
 	}
 	search->max_bytes = max_bytes;
 	if (vs_search_is_full(search))
-	{
 		vs_idset_end(&search->visited);
-		vs_idset_init(&search->visited, search->context);
-	}
 	return n;
 }
 
@@ -476,7 +473,7 @@ rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 
 	for (int i = 0; i < n; i++)
 		if (isnan(cands[i].rank))
-			graph->expect(graph, &cands[i], 1);
+			graph->expect(graph, cands[i].id);
 	for (int i = 0; i < n; i++)
 	{
 		cands[left] = cands[i];

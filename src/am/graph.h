@@ -69,8 +69,8 @@ struct VsGraph
 	 */
 	int			(*price) (VsGraph *graph, const float *query, VsCandidate *cands, int n);
 
-	/* The vectors of n candidates will be wanted soon: a chance to fetch them. */
-	void		(*expect) (VsGraph *graph, const VsCandidate *cands, int n);
+	/* The vector of a vertex will be wanted soon: a chance to fetch it. */
+	void		(*expect) (VsGraph *graph, VsId id);
 
 	/* The vector of a vertex, until the operation ends; NULL if it is gone. */
 	const float *(*vector) (VsGraph *graph, VsId id);

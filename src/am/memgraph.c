@@ -317,10 +317,9 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 }
 
 static void
-mem_expect(VsGraph *base, const VsCandidate *cands, int n)
+mem_expect(VsGraph *base, VsId id)
 {
-	for (int i = 0; i < n; i++)
-		prefetch_vector((VsMemGraph *) base, cands[i].id);
+	prefetch_vector((VsMemGraph *) base, id);
 }
 
 /*
@@ -331,7 +330,8 @@ mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 
-	mem_expect(base, cands, n);
+	for (int i = 0; i < n; i++)
+		prefetch_vector(graph, cands[i].id);
 	for (int i = 0; i < n; i += graph->max_pins)
 		price_some(graph, query, cands + i, Min(n - i, graph->max_pins));
 	return n;

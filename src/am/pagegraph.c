@@ -291,16 +291,15 @@ page_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 }
 
 static void
-page_expect(VsGraph *base, const VsCandidate *cands, int n)
+page_expect(VsGraph *base, VsId id)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
+	VsCandidate cand = {.id = id};
 
-	for (int i = 0; i < n; i++)
-		if (graph->vectors == NULL || vsvectors_lookup(graph->vectors, cands[i].id) == NULL)
-		{
-			fetch(graph, &cands[i], 1);
-			prefetch(graph, &cands[i], 1);
-		}
+	if (graph->vectors && vsvectors_lookup(graph->vectors, id))
+		return;
+	fetch(graph, &cand, 1);
+	prefetch(graph, &cand, 1);
 }
 
 /*

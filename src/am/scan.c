@@ -185,8 +185,7 @@ search_first(VsScan *state, Relation rel)
 
 		if (meta.entry == VS_INVALID_ID)
 			return false;
-		memset(entries, 0, sizeof(VsCandidate));
-		entries->id = meta.entry;
+		*entries = (VsCandidate) {.id = meta.entry};
 		n = vs_search_descend(&state->search, state->query, entries, meta.entry_level, 0,
 							  vs_ef_search);
 		if (n > 0)

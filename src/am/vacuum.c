@@ -724,22 +724,34 @@ wait_for_inserts(Relation rel)
 
 /* ---- repair ---- */
 
+/*
+ * What is to be mended of the vertex in a slot, if a live one is there; false
+ * if nothing.
+ */
+static bool
+is_suspect(VacuumState *vacuum, VsId id, Broken *broken)
+{
+	const VsNotes *notes = &vacuum->notes;
+
+	memset(broken, 0, sizeof(Broken));
+	broken->vertex.id = id;
+	broken->fresh = VsIdBlock(&vacuum->index, id) >= vacuum->nblocks ||
+		vs_idset_has(&notes->empty_slots, id);
+	broken->bottom = broken->fresh || vs_idset_has(&notes->suspects, id);
+	broken->upper = broken->fresh || vs_idset_has(&notes->upper_suspects, id) ||
+		vs_notes_missed_upper(notes, id);
+	return broken->bottom || broken->upper;
+}
+
 /* Whether a block has slots that are to be looked at. */
 static bool
 has_suspects(VacuumState *vacuum, BlockNumber block)
 {
-	if (block >= vacuum->nblocks || vs_idset_has(&vacuum->notes.roomy, block))
-		return true;
-	for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
-	{
-		VsId		id = VsMakeId(&vacuum->index, block, offset);
+	Broken		broken;
 
-		if (vs_idset_has(&vacuum->notes.suspects, id) ||
-			vs_idset_has(&vacuum->notes.upper_suspects, id) ||
-			vs_idset_has(&vacuum->notes.empty_slots, id) ||
-			vs_notes_missed_upper(&vacuum->notes, id))
+	for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
+		if (is_suspect(vacuum, VsMakeId(&vacuum->index, block, offset), &broken))
 			return true;
-	}
 	return false;
 }
 
@@ -749,7 +761,6 @@ has_suspects(VacuumState *vacuum, BlockNumber block)
 static int
 vertices_to_mend(VacuumState *vacuum, BlockNumber block, Broken *found)
 {
-	const VsNotes *notes = &vacuum->notes;
 	Buffer		buffer = next_page(vacuum, block);
 	Page		page = BufferGetPage(buffer);
 	bool		is_head = vs_page_kind(page) == VS_PAGE_HEAD;
@@ -758,19 +769,11 @@ vertices_to_mend(VacuumState *vacuum, BlockNumber block, Broken *found)
 	for (OffsetNumber offset = 1; is_head && offset <= PageGetMaxOffsetNumber(page); offset++)
 	{
 		VsVertex   *vertex = vs_page_vertex(page, offset);
-		VsId		id = VsMakeId(&vacuum->index, block, offset);
 		Broken	   *broken = &found[n];
 
-		if (VsVertexGetState(vertex) != VS_LIVE)
+		if (VsVertexGetState(vertex) != VS_LIVE ||
+			!is_suspect(vacuum, VsMakeId(&vacuum->index, block, offset), broken))
 			continue;
-		broken->fresh = block >= vacuum->nblocks || vs_idset_has(&vacuum->notes.empty_slots, id);
-		broken->bottom = broken->fresh || vs_idset_has(&notes->suspects, id);
-		broken->upper = broken->fresh || vs_idset_has(&notes->upper_suspects, id) ||
-			vs_notes_missed_upper(notes, id);
-		if (!broken->bottom && !broken->upper)
-			continue;
-		memset(&broken->vertex, 0, sizeof(VsCandidate));
-		broken->vertex.id = id;
 		broken->vertex.version = vertex->version;
 		broken->level = vertex->level;
 		n++;
