@@ -31,6 +31,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "quant/bytes.h"
+
 /* What a rank is. */
 typedef enum VsRabitqKind
 {
@@ -74,10 +76,13 @@ vs_rabitq_code_bytes(int padded, int bits)
 	return (size_t) padded * bits / 8;
 }
 
-/* Encode a neighbour relative to the centre. */
+/* Encode a neighbour relative to the centre; from floats, or from bytes. */
 extern VsRabitqFactors vs_rabitq_encode(VsRabitqKind kind, int bits, int padded,
 										const float *neighbour, const float *centre,
 										uint8_t *code);
+extern VsRabitqFactors vs_rabitq_encode_bytes(VsRabitqKind kind, int bits, int padded,
+											  const VsBytes *neighbour, const VsBytes *centre,
+											  uint8_t *code);
 
 /*
  * A unit for a list whose neighbours lie about this far (square of it) from
@@ -93,18 +98,19 @@ extern float vs_rabitq_unit(float distance_squared);
 extern bool vs_rabitq_pack(VsRabitqFactors factors, float unit, VsRabitqPacked *packed);
 extern VsRabitqFactors vs_rabitq_unpack(VsRabitqPacked packed, float unit);
 
-/* Make a rotated query ready. */
+/* Make a query ready, which is given in bytes. */
 extern size_t vs_rabitq_query_size(int bits, int padded);
-extern void vs_rabitq_query_init(VsRabitqQuery *query, int bits, int padded,
-								 const float *rotated);
+extern void vs_rabitq_query_init_bytes(VsRabitqQuery *query, int bits, int padded,
+									   const VsBytes *bytes);
 
 /*
- * Estimated ranks of the n neighbours of a list.  Codes follow each other
- * without gaps.  Never NaN: where numbers overflow, the neighbour is far away.
+ * Estimated ranks of the neighbours of a list: of those in n places, or of the
+ * first n if places is NULL.  Codes follow each other without gaps.  Never NaN:
+ * where numbers overflow, the neighbour is far away.
  */
 extern void vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float unit,
 							   const VsRabitqPacked *factors, const uint8_t *codes,
-							   int n, float *ranks);
+							   const uint16_t *places, int n, float *ranks);
 
 /*
  * One standard deviation of an estimate's error, given the neighbour's

@@ -11,6 +11,8 @@
 #ifndef VECSTORE_QUANT_SIMD_H
 #define VECSTORE_QUANT_SIMD_H
 
+#include <stdbool.h>
+
 #include "distance/distance.h"
 
 /* Padded dimensions are a multiple of this. */
@@ -23,6 +25,23 @@
 #define VS_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define VS_TARGET_AVX512 \
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")))
+#define VS_TARGET_VNNI \
+	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")))
+
+/*
+ * AVX2 whose results are bit for bit those of the portable code: without fma
+ * the compiler cannot fuse a multiplication with an addition.
+ */
+#define VS_TARGET_AVX2_SAME_BITS __attribute__((target("avx2")))
+
+/* Whether code for AVX2 may run; it serves where there is AVX-512, too. */
+VS_INLINE bool
+vs_isa_has_avx2(void)
+{
+	VsIsa		isa = vs_isa_current();
+
+	return isa == VS_ISA_AVX2 || isa == VS_ISA_AVX512;
+}
 #endif
 
 /* Sum of the lanes, pairwise. */

@@ -1,6 +1,7 @@
 /*
  * quant_test.c
- *		Unit tests of src/quant: rotation, RaBitQ codes, scalar codes, halves.
+ *		Unit tests of src/quant: rotation, vectors of bytes, RaBitQ codes, scalar
+ *		codes, halves.
  *
  * Random data comes from a fixed seed.  Where the real vectors of
  * minilm384/base.fvecs are found (directory VECSTORE_DATA, or ../shared/data
@@ -19,6 +20,7 @@
 #include <string.h>
 
 #include "distance/distance.h"
+#include "quant/bytes.h"
 #include "quant/half.h"
 #include "quant/rabitq.h"
 #include "quant/rotation.h"
@@ -30,6 +32,7 @@ static const int all_dims[] = {1, 2, 3, 15, 16, 17, 48, 64, 100, 128, 384, 768, 
 
 static const int all_bits[] = {1, 2, 4};
 static const VsIsa all_isas[] = {VS_ISA_PORTABLE, VS_ISA_AVX2, VS_ISA_AVX512, VS_ISA_NEON};
+#define N_ISAS ((int) (sizeof(all_isas) / sizeof(all_isas[0])))
 
 static uint64_t random_state;
 
@@ -86,13 +89,25 @@ new_rotation(int dim, uint64_t seed)
 	return rotation;
 }
 
+static VsBytes *
+new_bytes(int padded, const float *rotated)
+{
+	VsBytes    *bytes = malloc(vs_bytes_size(padded));
+
+	assert_non_null(bytes);
+	vs_bytes_encode(padded, rotated, bytes);
+	return bytes;
+}
+
 static VsRabitqQuery *
 new_query(int bits, int padded, const float *rotated)
 {
 	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, padded));
+	VsBytes    *bytes = new_bytes(padded, rotated);
 
 	assert_non_null(query);
-	vs_rabitq_query_init(query, bits, padded, rotated);
+	vs_rabitq_query_init_bytes(query, bits, padded, bytes);
+	free(bytes);
 	return query;
 }
 
@@ -114,6 +129,13 @@ l2_squared(const float *a, const float *b, int n)
 	for (int i = 0; i < n; i++)
 		sum += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
 	return sum;
+}
+
+/* Level of coordinate i as rabitq.c documents it. */
+static int
+level_at(const uint8_t *code, int bits, int i)
+{
+	return code[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
 }
 
 /* Every half survives the way to float and back; rounding goes to the nearest. */
@@ -214,6 +236,39 @@ test_rotation_isometry(void **state)
 	}
 }
 
+/* Every instruction set rotates to the same bits: they are stored on disk. */
+static void
+test_rotation_same_bits(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			dim = all_dims[k];
+		size_t		bytes = sizeof(float) * vs_rotation_padded(dim);
+		VsRotation *rotation = new_rotation(dim, 5);
+		float	   *v = random_vector(dim, 1.0, 0.2);
+		float	   *expected = new_floats(vs_rotation_padded(dim));
+		float	   *image = new_floats(vs_rotation_padded(dim));
+
+		v[dim / 2] = 0.0f;
+		vs_isa_force(VS_ISA_PORTABLE);
+		vs_rotate(rotation, v, expected);
+		for (int s = 0; s < N_ISAS; s++)
+		{
+			if (!vs_isa_available(all_isas[s]))
+				continue;
+			vs_isa_force(all_isas[s]);
+			vs_rotate(rotation, v, image);
+			assert_memory_equal(image, expected, bytes);
+		}
+		vs_isa_force(VS_ISA_AUTO);
+		free(image);
+		free(expected);
+		free(v);
+		free(rotation);
+	}
+}
+
 /*
  * Energy spreads: vectors that live in one coordinate, one half or one
  * quarter come out like Gaussian noise.  For a Gaussian, mean |x| / rms is
@@ -263,11 +318,374 @@ test_rotation_spreads(void **state)
 	}
 }
 
-/* Level of coordinate i as rabitq.c documents it. */
-static int
-level_at(const uint8_t *code, int bits, int i)
+/* Encoding: the nearest level of the step that fits; all sets the same bits. */
+static void
+test_bytes_round_trip(void **state)
 {
-	return code[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+		size_t		size = vs_bytes_size(padded);
+		float	   *v = random_vector(padded, 2.0, 0.1);
+		float	   *back = new_floats(padded);
+		VsBytes    *expected;
+
+		v[0] = 0.0f;
+		vs_isa_force(VS_ISA_PORTABLE);
+		expected = new_bytes(padded, v);
+		for (int s = 0; s < N_ISAS; s++)
+		{
+			VsBytes    *bytes;
+			int32_t		square = 0;
+			int			largest = 0;
+
+			if (!vs_isa_available(all_isas[s]))
+				continue;
+			vs_isa_force(all_isas[s]);
+			bytes = new_bytes(padded, v);
+			assert_memory_equal(bytes, expected, size);
+			vs_bytes_decode(padded, bytes, back);
+			for (int i = 0; i < padded; i++)
+			{
+				assert_true(fabsf(v[i] - back[i]) <= 0.5001f * bytes->step);
+				square += bytes->levels[i] * bytes->levels[i];
+				if (abs(bytes->levels[i]) > largest)
+					largest = abs(bytes->levels[i]);
+			}
+			assert_int_equal(largest, 127);
+			assert_int_equal(bytes->square, square);
+			assert_int_equal(bytes->mark, 0);
+			free(bytes);
+		}
+		vs_isa_force(VS_ISA_AUTO);
+		free(expected);
+		free(back);
+		free(v);
+	}
+}
+
+/*
+ * A vector of bytes that starts so far into its memory, and ends with it: the
+ * address sanitizer sees what is read behind it.  Free with free_bytes_at.
+ */
+static VsBytes *
+new_bytes_at(int offset, int padded, const float *rotated)
+{
+	char	   *memory = malloc(offset + vs_bytes_size(padded));
+
+	assert_non_null(memory);
+	vs_bytes_encode(padded, rotated, (VsBytes *) (memory + offset));
+	return (VsBytes *) (memory + offset);
+}
+
+static void
+free_bytes_at(int offset, VsBytes *bytes)
+{
+	free((char *) bytes - offset);
+}
+
+/* Every kernel gives the ranks of the decoded vectors, whatever the alignment. */
+static void
+test_bytes_ranks(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+		float	   *v[2] = {random_vector(padded, 2.0, 0.1), random_vector(padded, 0.5, 0.3)};
+		float	   *decoded[2] = {new_floats(padded), new_floats(padded)};
+
+		for (int at = 0; at < 8; at++)
+		{
+			VsBytes    *a = new_bytes_at(4 * at, padded, v[0]);
+			VsBytes    *b = new_bytes_at(4 * (at * 3 % 8), padded, v[1]);
+			double		l2;
+			double		ip;
+			double		lengths;
+
+			vs_bytes_decode(padded, a, decoded[0]);
+			vs_bytes_decode(padded, b, decoded[1]);
+			l2 = l2_squared(decoded[0], decoded[1], padded);
+			ip = -dot(decoded[0], decoded[1], padded);
+			lengths = sqrt(dot(decoded[0], decoded[0], padded) *
+						   dot(decoded[1], decoded[1], padded));
+			for (int s = 0; s < N_ISAS; s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				assert_true(fabs(vs_bytes_kernel(VS_BYTES_L2) (a, b, padded) / l2 - 1.0) < 1e-6);
+				assert_true(fabs(vs_bytes_kernel(VS_BYTES_IP) (a, b, padded) - ip) <
+							1e-6 * lengths);
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free_bytes_at(4 * (at * 3 % 8), b);
+			free_bytes_at(4 * at, a);
+		}
+		for (int i = 0; i < 2; i++)
+		{
+			free(decoded[i]);
+			free(v[i]);
+		}
+	}
+}
+
+/* A vector is at no distance from itself, not even by a rounding error. */
+static void
+test_bytes_identical(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+
+		for (int trial = 0; trial < 20; trial++)
+		{
+			float	   *v = random_vector(padded, exp(8.0 * normal()), 0.0);
+			VsBytes    *a = new_bytes(padded, v);
+			VsBytes    *b = new_bytes(padded, v);
+
+			for (int s = 0; s < N_ISAS; s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				assert_true(vs_bytes_kernel(VS_BYTES_L2) (a, b, padded) == 0.0f);
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free(b);
+			free(a);
+			free(v);
+		}
+	}
+}
+
+/* Encode a pair, pack the factors, estimate: NaN nowhere. */
+static void
+encode_without_nan(int bits, int padded, const VsBytes *o, const VsBytes *c)
+{
+	uint8_t    *code = malloc(vs_rabitq_code_bytes(padded, bits));
+	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, padded));
+
+	assert_non_null(code);
+	assert_non_null(query);
+	vs_rabitq_query_init_bytes(query, bits, padded, o);
+	for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+	{
+		VsRabitqFactors f = vs_rabitq_encode_bytes(kind, bits, padded, o, c, code);
+		VsRabitqPacked packed;
+		float		norm2 = vs_bytes_kernel(VS_BYTES_L2) (o, c, padded);
+		float		rank;
+
+		assert_false(isnan(f.add) || isnan(f.rescale));
+		(void) vs_rabitq_pack(f, vs_rabitq_unit(norm2), &packed);
+		vs_rabitq_estimate(query, norm2, vs_rabitq_unit(norm2), &packed, code, NULL, 1, &rank);
+		assert_false(isnan(rank));
+	}
+	free(query);
+	free(code);
+}
+
+/* Zero, tiny and huge vectors, and each against each: no NaN. */
+static void
+test_bytes_corners(void **state)
+{
+	static const float sizes[] = {0.0f, 1e-45f, 1e-40f, 1e-37f, 1e-30f, 1e-15f, 1.0f, 1e15f,
+	1e30f, 1e38f, 3.4028234e38f};
+	enum
+	{
+		SIZES = sizeof(sizes) / sizeof(sizes[0]), PADDED = 48
+	};
+
+	(void) state;
+	for (int s = 0; s < N_ISAS; s++)
+	{
+		VsBytes    *bytes[SIZES];
+
+		if (!vs_isa_available(all_isas[s]))
+			continue;
+		vs_isa_force(all_isas[s]);
+		for (int i = 0; i < SIZES; i++)
+		{
+			float		v[PADDED];
+			float		back[PADDED];
+
+			for (int d = 0; d < PADDED; d++)
+				v[d] = sizes[i] * (float) (2.0 * uniform() - 1.0);
+			v[PADDED / 2] = sizes[i];
+			bytes[i] = new_bytes(PADDED, v);
+			assert_true(isfinite(bytes[i]->step));
+			vs_bytes_decode(PADDED, bytes[i], back);
+			for (int d = 0; d < PADDED; d++)
+				assert_true(isfinite(back[d]));
+			/* One by the step of a smaller vector is no float: it counts as zero. */
+			assert_int_equal(bytes[i]->levels[PADDED / 2], sizes[i] < 1e-36f ? 0 : 127);
+		}
+		for (int i = 0; i < SIZES; i++)
+		{
+			assert_true(vs_bytes_kernel(VS_BYTES_L2) (bytes[i], bytes[i], PADDED) == 0.0f);
+			for (int j = 0; j < SIZES; j++)
+			{
+				for (int kind = VS_BYTES_L2; kind <= VS_BYTES_IP; kind++)
+				{
+					float		rank = vs_bytes_kernel(kind) (bytes[i], bytes[j], PADDED);
+					float		error = vs_bytes_error(kind, rank, bytes[i], bytes[j], PADDED);
+
+					assert_false(isnan(rank));
+					assert_true(error >= 0.0f && isfinite(error));
+				}
+				for (int b = 0; b < 3; b++)
+					encode_without_nan(all_bits[b], PADDED, bytes[i], bytes[j]);
+			}
+		}
+		for (int i = 0; i < SIZES; i++)
+			free(bytes[i]);
+	}
+	vs_isa_force(VS_ISA_AUTO);
+}
+
+/* What overflowed on the way is not undefined: all sets agree on some level. */
+static void
+test_bytes_not_finite(void **state)
+{
+	float		v[32];
+	VsBytes    *expected;
+
+	(void) state;
+	for (int i = 0; i < 32; i++)
+		v[i] = i % 3 == 0 ? INFINITY : i % 3 == 1 ? -INFINITY : (float) i;
+	v[7] = NAN;
+	vs_isa_force(VS_ISA_PORTABLE);
+	expected = new_bytes(32, v);
+	assert_true(isfinite(expected->step));
+	for (int s = 0; s < N_ISAS; s++)
+	{
+		VsBytes    *bytes;
+
+		if (!vs_isa_available(all_isas[s]))
+			continue;
+		vs_isa_force(all_isas[s]);
+		bytes = new_bytes(32, v);
+		assert_memory_equal(bytes, expected, vs_bytes_size(32));
+		for (int i = 0; i < 32; i++)
+			assert_true(bytes->levels[i] >= -127);
+		free(bytes);
+	}
+	vs_isa_force(VS_ISA_AUTO);
+	free(expected);
+}
+
+/* The largest sums there are, at 16,000 dimensions, are exact. */
+static void
+test_bytes_no_overflow(void **state)
+{
+	float	   *v = new_floats(VS_MAX_DIM);
+	VsBytes    *plus;
+	VsBytes    *minus;
+	uint8_t    *code = malloc(VS_MAX_DIM);
+	double		square = 127.0 * 127.0 * VS_MAX_DIM;
+
+	(void) state;
+	assert_non_null(code);
+	for (int i = 0; i < VS_MAX_DIM; i++)
+		v[i] = 127.0f;
+	plus = new_bytes(VS_MAX_DIM, v);
+	for (int i = 0; i < VS_MAX_DIM; i++)
+		v[i] = -127.0f;
+	minus = new_bytes(VS_MAX_DIM, v);
+	assert_true(plus->square == square && minus->square == square);
+	for (int s = 0; s < N_ISAS; s++)
+	{
+		VsBytesKernel l2;
+		VsBytesKernel ip;
+
+		if (!vs_isa_available(all_isas[s]))
+			continue;
+		vs_isa_force(all_isas[s]);
+		l2 = vs_bytes_kernel(VS_BYTES_L2);
+		ip = vs_bytes_kernel(VS_BYTES_IP);
+		assert_true(l2(plus, plus, VS_MAX_DIM) == 0.0f);
+		assert_true(l2(plus, minus, VS_MAX_DIM) == (float) (4.0 * square));
+		assert_true(ip(plus, plus, VS_MAX_DIM) == (float) -square);
+		assert_true(ip(plus, minus, VS_MAX_DIM) == (float) square);
+		for (int b = 0; b < 3; b++)
+		{
+			int			bits = all_bits[b];
+			VsRabitqFactors f = vs_rabitq_encode_bytes(VS_RABITQ_IP, bits, VS_MAX_DIM, plus,
+													   minus, code);
+			double		x = level_at(code, bits, 0) - ((1 << bits) - 1) / 2.0;
+
+			/* r is 254 everywhere, and so is x one number; <c, r> is -2 * square. */
+			assert_true(fabs(f.rescale / (-254.0 / x) - 1.0) < 1e-6);
+			assert_true(fabs(f.add) < 1e-6 * square);
+		}
+	}
+	vs_isa_force(VS_ISA_AUTO);
+	free(code);
+	free(minus);
+	free(plus);
+	free(v);
+}
+
+/* Root mean square of errors of ranks, in what vs_bytes_error says. */
+static double
+bytes_error_ratio(VsBytesRank kind, int padded, double scale, double apart)
+{
+	enum
+	{
+		TRIALS = 400
+	};
+	double		sum = 0.0;
+
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		float	   *q = random_vector(padded, scale, 0.0);
+		float	   *x = random_vector(padded, scale * apart, 0.0);
+		VsBytes    *bytes[2];
+		double		truth;
+		float		rank;
+		double		error;
+
+		for (int i = 0; i < padded; i++)
+			x[i] += q[i];
+		bytes[0] = new_bytes(padded, q);
+		bytes[1] = new_bytes(padded, x);
+		truth = kind == VS_BYTES_L2 ? l2_squared(q, x, padded) : -dot(q, x, padded);
+		rank = vs_bytes_kernel(kind) (bytes[0], bytes[1], padded);
+		error = (rank - truth) / vs_bytes_error(kind, rank, bytes[0], bytes[1], padded);
+		sum += error * error;
+		free(bytes[1]);
+		free(bytes[0]);
+		free(x);
+		free(q);
+	}
+	return sqrt(sum / TRIALS);
+}
+
+/* vs_bytes_error is the errors' size, for vectors near each other and far apart. */
+static void
+test_bytes_error(void **state)
+{
+	static const int dims[] = {64, 128, 384, 768, 1536};
+	static const double aparts[] = {0.05, 0.1, 0.3, 1.0, 5.0};
+
+	(void) state;
+	for (int k = 0; k < 5; k++)
+	{
+		for (int a = 0; a < 5; a++)
+		{
+			for (int kind = VS_BYTES_L2; kind <= VS_BYTES_IP; kind++)
+			{
+				double		ratio = bytes_error_ratio(kind, dims[k], a % 2 == 0 ? 1.0 : 30.0,
+													  aparts[a]);
+
+				if (ratio < 0.8 || ratio > 1.25)
+					fail_msg("dim %d, kind %d, %g apart: errors are %.3f of what is claimed",
+							 dims[k], kind, aparts[a], ratio);
+			}
+		}
+	}
 }
 
 /*
@@ -277,6 +695,7 @@ level_at(const uint8_t *code, int bits, int i)
 static void
 test_estimate_matches_layout(void **state)
 {
+	static const int lengths[] = {1, 4, 8, 20, 31, 64, 67};
 	int			padded_last = 0;
 
 	(void) state;
@@ -320,16 +739,20 @@ test_estimate_matches_layout(void **state)
 				}
 				expected[i] = (float) (5.0 + f.add + f.rescale * sum);
 			}
-			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			for (int s = 0; s < N_ISAS; s++)
 			{
 				if (!vs_isa_available(all_isas[s]))
 					continue;
 				vs_isa_force(all_isas[s]);
-				ranks[n] = -12345.0f;
-				vs_rabitq_estimate(query, 5.0f, 2.0f, factors, codes, n, ranks);
-				for (int i = 0; i < n; i++)
-					assert_true(fabs(ranks[i] - expected[i]) < 2e-3 * (1.0 + fabs(expected[i])));
-				assert_true(ranks[n] == -12345.0f);
+				for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
+				{
+					ranks[lengths[l]] = -12345.0f;
+					vs_rabitq_estimate(query, 5.0f, 2.0f, factors, codes, NULL, lengths[l], ranks);
+					for (int i = 0; i < lengths[l]; i++)
+						assert_true(fabs(ranks[i] - expected[i]) <
+									2e-3 * (1.0 + fabs(expected[i])));
+					assert_true(ranks[lengths[l]] == -12345.0f);
+				}
 			}
 			vs_isa_force(VS_ISA_AUTO);
 			free(query);
@@ -337,6 +760,219 @@ test_estimate_matches_layout(void **state)
 		}
 		free(q);
 	}
+}
+
+/* Factors are what rabitq.h defines for the code, whatever the code is. */
+static void
+assert_factors_of(VsRabitqKind kind, int bits, int padded, const float *o, const float *c,
+				  const uint8_t *code, VsRabitqFactors factors)
+{
+	double		norm2 = l2_squared(o, c, padded);
+	double		rx = 0.0;
+	double		cx = 0.0;
+	double		cr = dot(c, o, padded) - dot(c, c, padded);
+	double		rescale;
+	double		add;
+
+	for (int i = 0; i < padded; i++)
+	{
+		double		x = level_at(code, bits, i) - ((1 << bits) - 1) / 2.0;
+
+		rx += ((double) o[i] - c[i]) * x;
+		cx += c[i] * x;
+	}
+	rescale = -norm2 / rx * (kind == VS_RABITQ_L2 ? 2.0 : 1.0);
+	add = (kind == VS_RABITQ_L2 ? norm2 : -cr) - rescale * cx;
+	assert_true(fabs(factors.rescale / rescale - 1.0) < 1e-5);
+	assert_true(fabs(factors.add - add) <
+				1e-5 * (norm2 + dot(c, c, padded) + fabs(rescale * cx)));
+}
+
+/* The two codes agree but where r is at the boundary between two levels. */
+static void
+assert_codes_agree(int bits, int padded, const float *o, const float *c, float step,
+				   const uint8_t *one, const uint8_t *two)
+{
+	double		width = bits == 4 ? 0.3352 : 0.9957;
+	double		inverse = bits == 1 ? 1.0 / step :
+		sqrt(padded / l2_squared(o, c, padded)) / width;
+
+	for (int i = 0; i < padded; i++)
+	{
+		double		u = ((double) o[i] - c[i]) * inverse;
+
+		/* A 500th of a step is what rabitq.c allows the ratio of the steps to do. */
+		if (level_at(one, bits, i) != level_at(two, bits, i))
+			assert_true(fabs(u - rint(u)) < 0.002 * step * inverse + 1e-4);
+	}
+}
+
+/* One pair of vectors of bytes, encoded by every set and through floats. */
+static void
+encode_bytes_like_floats(VsRabitqKind kind, int bits, int padded, const VsBytes *ob,
+						 const VsBytes *cb)
+{
+	size_t		size = vs_rabitq_code_bytes(padded, bits);
+	uint8_t    *plain = malloc(size);
+	uint8_t    *floats = malloc(size);
+	uint8_t    *code = malloc(size + 1);
+	float	   *o = new_floats(padded);
+	float	   *c = new_floats(padded);
+	float		step = ob->step > cb->step ? ob->step : cb->step;
+	VsRabitqFactors f;
+
+	assert_true(plain != NULL && floats != NULL && code != NULL);
+	vs_bytes_decode(padded, ob, o);
+	vs_bytes_decode(padded, cb, c);
+	vs_isa_force(VS_ISA_PORTABLE);
+	(void) vs_rabitq_encode_bytes(kind, bits, padded, ob, cb, plain);
+	f = vs_rabitq_encode(kind, bits, padded, o, c, floats);
+	assert_codes_agree(bits, padded, o, c, step, plain, floats);
+	assert_factors_of(kind, bits, padded, o, c, floats, f);
+	for (int s = 0; s < N_ISAS; s++)
+	{
+		if (!vs_isa_available(all_isas[s]))
+			continue;
+		vs_isa_force(all_isas[s]);
+		memset(code, 0x5A, size + 1);
+		f = vs_rabitq_encode_bytes(kind, bits, padded, ob, cb, code);
+		assert_memory_equal(code, plain, size);
+		assert_int_equal(code[size], 0x5A);
+		assert_factors_of(kind, bits, padded, o, c, code, f);
+	}
+	vs_isa_force(VS_ISA_AUTO);
+	free(c);
+	free(o);
+	free(code);
+	free(floats);
+	free(plain);
+}
+
+/*
+ * Encoding bytes is encoding the vectors that are meant, for neighbours near and
+ * far, and whichever of the two has the larger step.
+ */
+static void
+test_encode_bytes(void **state)
+{
+	static const double spreads[] = {0.1, 1.0, 20.0};
+
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+
+		for (int trial = 0; trial < 6; trial++)
+		{
+			float	   *c = random_vector(padded, 2.0, 0.3);
+			float	   *o = random_vector(padded, 2.0 * spreads[trial / 2], 0.0);
+			VsBytes    *bytes[2];
+
+			for (int i = 0; i < padded; i++)
+				o[i] += c[i];
+			bytes[trial % 2] = new_bytes(padded, o);
+			bytes[1 - trial % 2] = new_bytes(padded, c);
+			for (int b = 0; b < 3; b++)
+			{
+				for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+					encode_bytes_like_floats(kind, all_bits[b], padded, bytes[0], bytes[1]);
+			}
+			free(bytes[1]);
+			free(bytes[0]);
+			free(o);
+			free(c);
+		}
+	}
+}
+
+/* A query's levels are sorted by field, and zeros follow them. */
+static void
+test_query_layout(void **state)
+{
+	(void) state;
+	for (int k = 0; k < N_DIMS; k++)
+	{
+		int			padded = vs_rotation_padded(all_dims[k]);
+		float	   *v = random_vector(padded, 1.0, 0.2);
+		VsBytes    *bytes = new_bytes(padded, v);
+		int32_t		sum = 0;
+
+		for (int i = 0; i < padded; i++)
+			sum += bytes->levels[i];
+		for (int b = 0; b < 3; b++)
+		{
+			int			bits = all_bits[b];
+			int			fields = 8 / bits;
+			size_t		size = vs_rabitq_query_size(bits, padded);
+			VsRabitqQuery *query = malloc(size);
+
+			assert_non_null(query);
+			for (int s = 0; s < N_ISAS; s++)
+			{
+				if (!vs_isa_available(all_isas[s]))
+					continue;
+				vs_isa_force(all_isas[s]);
+				memset(query, 0x5A, size);
+				vs_rabitq_query_init_bytes(query, bits, padded, bytes);
+				assert_true(query->step == bytes->step);
+				assert_true(query->offset == (float) ((1 << bits) - 1) * 0.5f * (float) sum);
+				assert_int_equal(size, sizeof(VsRabitqQuery) + fields * query->field_stride);
+				for (int i = 0; i < fields * query->field_stride; i++)
+				{
+					int			field = i / query->field_stride;
+					int			byte = i % query->field_stride;
+
+					assert_int_equal(query->values[i], byte < query->code_bytes ?
+									 bytes->levels[byte * fields + field] : 0);
+				}
+			}
+			vs_isa_force(VS_ISA_AUTO);
+			free(query);
+		}
+		free(bytes);
+		free(v);
+	}
+}
+
+/* Every half is unpacked right, as either factor, alone and among others. */
+static void
+test_estimate_halves(void **state)
+{
+	float		q[16];
+	VsRabitqQuery *query;
+	uint8_t		codes[2 * 61];
+	VsRabitqPacked factors[61];
+	float		ranks[61];
+
+	(void) state;
+	for (int i = 0; i < 16; i++)
+		q[i] = 127.0f;
+	memset(codes, 0xFF, sizeof(codes));
+	query = new_query(1, 16, q);	/* <q, x> is 8 * 127 */
+	for (int s = 0; s < N_ISAS; s++)
+	{
+		if (!vs_isa_available(all_isas[s]))
+			continue;
+		vs_isa_force(all_isas[s]);
+		for (int first = 0; first < 65536; first += 61)
+		{
+			for (int i = 0; i < 61; i++)
+			{
+				factors[i].add = (uint16_t) (first + i);
+				factors[i].rescale = (uint16_t) ((first + i) * 7);
+			}
+			vs_rabitq_estimate(query, 0.0f, 1.0f, factors, codes, NULL, 61, ranks);
+			for (int i = 0; i < 61; i++)
+			{
+				float		expected = vs_half_to_float(factors[i].add) +
+					vs_half_to_float(factors[i].rescale) * 1016.0f;
+
+				assert_true(ranks[i] == (isnan(expected) ? 3.4028234664e38f : expected));
+			}
+		}
+	}
+	vs_isa_force(VS_ISA_AUTO);
+	free(query);
 }
 
 /* The largest sums there are, at 16,000 dimensions, are exact. */
@@ -362,12 +998,12 @@ test_no_overflow(void **state)
 
 			assert_non_null(code);
 			memset(code, 0xFF, bytes);
-			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			for (int s = 0; s < N_ISAS; s++)
 			{
 				if (!vs_isa_available(all_isas[s]))
 					continue;
 				vs_isa_force(all_isas[s]);
-				vs_rabitq_estimate(query, 0.0f, 1.0f, &one, code, 1, &rank);
+				vs_rabitq_estimate(query, 0.0f, 1.0f, &one, code, NULL, 1, &rank);
 				assert_true(fabsf(rank / expected - 1.0f) < 1e-6f);
 			}
 			vs_isa_force(VS_ISA_AUTO);
@@ -417,7 +1053,7 @@ one_estimate(VsRabitqKind kind, int bits, int padded, const float *o, const floa
 	factors = vs_rabitq_encode(kind, bits, padded, o, c, code);
 	assert_true(vs_rabitq_pack(factors, unit, &packed));
 	vs_rabitq_estimate(query, (float) (l2 ? to_centre : -dot(q, c, padded)), unit,
-					   &packed, code, 1, &rank);
+					   &packed, code, NULL, 1, &rank);
 	add_error(errors, rank - truth,
 			  vs_rabitq_error(query, factors.rescale, (float) sqrt(to_centre)));
 	free(query);
@@ -575,7 +1211,7 @@ test_more_bits_better(void **state)
 			double		error;
 
 			assert_true(vs_rabitq_pack(f, 32.0f, &packed));
-			vs_rabitq_estimate(query, (float) l2_squared(q, c, 256), 32.0f, &packed, code, 1, &rank);
+			vs_rabitq_estimate(query, (float) l2_squared(q, c, 256), 32.0f, &packed, code, NULL, 1, &rank);
 			error = rank / l2_squared(q, o, 256) - 1.0;
 			square += error * error;
 			free(query);
@@ -622,7 +1258,7 @@ test_rabitq_corners(void **state)
 			unit = vs_rabitq_unit((float) l2_squared(o, c, 16));
 			assert_true(unit > 0.0f && isfinite(unit));
 			(void) vs_rabitq_pack(f, unit, &packed);
-			vs_rabitq_estimate(query, 0.0f, unit, &packed, code, 1, &rank);
+			vs_rabitq_estimate(query, 0.0f, unit, &packed, code, NULL, 1, &rank);
 			assert_false(isnan(rank));
 			free(query);
 		}
@@ -683,7 +1319,7 @@ test_scalar(void **state)
 			}
 			l2 = l2_squared(q, back, padded);
 			ip = dot(q, back, padded);
-			for (size_t s = 0; s < sizeof(all_isas) / sizeof(all_isas[0]); s++)
+			for (int s = 0; s < N_ISAS; s++)
 			{
 				if (!vs_isa_available(all_isas[s]))
 					continue;
@@ -750,7 +1386,18 @@ main(void)
 		cmocka_unit_test_setup(test_rotation_orthonormal, seed_random),
 		cmocka_unit_test_setup(test_rotation_isometry, seed_random),
 		cmocka_unit_test_setup(test_rotation_spreads, seed_random),
+		cmocka_unit_test_setup(test_rotation_same_bits, seed_random),
+		cmocka_unit_test_setup(test_bytes_round_trip, seed_random),
+		cmocka_unit_test_setup(test_bytes_ranks, seed_random),
+		cmocka_unit_test_setup(test_bytes_identical, seed_random),
+		cmocka_unit_test_setup(test_bytes_corners, seed_random),
+		cmocka_unit_test_setup(test_bytes_not_finite, seed_random),
+		cmocka_unit_test_setup(test_bytes_no_overflow, seed_random),
+		cmocka_unit_test_setup(test_bytes_error, seed_random),
+		cmocka_unit_test_setup(test_encode_bytes, seed_random),
+		cmocka_unit_test_setup(test_query_layout, seed_random),
 		cmocka_unit_test_setup(test_estimate_matches_layout, seed_random),
+		cmocka_unit_test_setup(test_estimate_halves, seed_random),
 		cmocka_unit_test_setup(test_no_overflow, seed_random),
 		cmocka_unit_test_setup(test_estimate_unbiased, seed_random),
 		cmocka_unit_test_setup(test_estimate_real, seed_random),

@@ -94,6 +94,8 @@ extern void popcount_init(Popcount *pop, int planes, int padded, const float *qu
 extern void popcount_free(Popcount *pop);
 extern void popcount_dots(const Popcount *pop, const uint8_t *codes, int n, float *dots);
 extern void kernel_table(void);
+/* A query of floats made ready for the kernels of src/quant/rabitq.c */
+extern void rabitq_query(VsRabitqQuery *query, int bits, int padded, const float *rotated);
 
 /* pool.c: a buffer pool whose pin costs what PostgreSQL's costs */
 typedef struct Pool

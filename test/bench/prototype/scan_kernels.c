@@ -25,6 +25,17 @@
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,avx2,popcnt")))
 #define AVX2 __attribute__((target("avx2,popcnt")))
 
+/* Those kernels take a query in 8-bit levels. */
+void
+rabitq_query(VsRabitqQuery *query, int bits, int padded, const float *rotated)
+{
+	VsBytes    *bytes = xmalloc(vs_bytes_size(padded));
+
+	vs_bytes_encode(padded, rotated, bytes);
+	vs_rabitq_query_init_bytes(query, bits, padded, bytes);
+	free(bytes);
+}
+
 void
 fastscan_init(FastScan *scan, int bits, int padded, const float *query)
 {
@@ -422,7 +433,7 @@ kernel_table(void)
 				if ((k >= POP4 && isas[s] == VS_ISA_PORTABLE) ||
 					(k == MASKED && isas[s] != VS_ISA_AVX512))
 					continue;
-				vs_rabitq_query_init(rq, bits, dim, query);
+				rabitq_query(rq, bits, dim, query);
 				fastscan_init(&scan, bits, dim, query);
 				popcount_init(&pop, k == POP4 ? 4 : 8, dim, query);
 				for (int pass = 0; pass < 15; pass++)
@@ -433,7 +444,7 @@ kernel_table(void)
 					for (int r = 0; r < rounds; r++)
 					{
 						if (k <= BYTES4)
-							vs_rabitq_estimate(rq, 1.0f, 1.0f, f, codes, 32, dots);
+							vs_rabitq_estimate(rq, 1.0f, 1.0f, f, codes, NULL, 32, dots);
 						else if (k <= FAST4)
 						{
 							fastscan_dots(&scan, codes, dots);
