@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prepare the data of compare.py.
 
-usage: prepare.py mnist DATA_DIR PREFIX [ROWS]
+usage: prepare.py images DATA_DIR PREFIX [ROWS]
        prepare.py synthetic ROWS DIM PREFIX
 
 Writes PREFIX.copy and PREFIX_more.copy (binary COPY files of (id int4,
@@ -10,7 +10,7 @@ vector), which load into vecstore and pgvector columns alike: the table and
 PREFIX_query.fvecs (1,000 queries), PREFIX_gt.ivecs and PREFIX_gtall.ivecs (the
 200 nearest by L2 of the table, and of the table with the rows held out).
 
-mnist: DATA_DIR/base.bvecs.gz is the table (its first ROWS rows), the query file
+images: DATA_DIR/base.bvecs.gz (MNIST, SIFT) is the table (its first ROWS rows), the query file
 next to it gives queries and the rows held out. synthetic: points of 200
 Gaussian clusters in 32 latent dimensions, sent through a random two-layer
 network to DIM dimensions, plus 5% noise, scaled to unit length; always the same.
@@ -63,7 +63,7 @@ def read_bvecs(path):
     return np.frombuffer(raw, "u1").reshape(-1, dim + 4)[:, 4:].astype("f4")
 
 
-def mnist(folder, rows):
+def images(folder, rows):
     base = read_bvecs(os.path.join(folder, "base.bvecs.gz"))
     other = read_bvecs(os.path.join(folder, "query.bvecs.gz"))
     chosen = np.linspace(0, len(other) - 1, QUERIES).astype(int)
@@ -88,9 +88,9 @@ def synthetic(rows, dim):
 
 
 def main():
-    if len(sys.argv) < 4 or sys.argv[1] not in ("mnist", "synthetic"):
+    if len(sys.argv) < 4 or sys.argv[1] not in ("images", "synthetic"):
         sys.exit(__doc__)
-    if sys.argv[1] == "mnist":
+    if sys.argv[1] == "images":
         folder, prefix = sys.argv[2:4]
         rows = int(sys.argv[4]) if len(sys.argv) > 4 else None
     else:
@@ -99,7 +99,7 @@ def main():
     last = prefix + "_gtall.ivecs"  # written last, under another name at first
     if os.path.exists(last):
         return
-    base, query, more = mnist(folder, rows) if sys.argv[1] == "mnist" else synthetic(rows, dim)
+    base, query, more = images(folder, rows) if sys.argv[1] == "images" else synthetic(rows, dim)
     more = more[:min(HELD_OUT, len(base) // 5)]
     write_copy(prefix + ".copy", base, 0)
     write_copy(prefix + "_more.copy", more, len(base))
