@@ -48,7 +48,7 @@ CREATE TABLE grown_items (LIKE items);
 CREATE INDEX built ON items USING vecstore (v vecstore_l2_ops);
 CREATE INDEX grown ON grown_items USING vecstore (v vecstore_l2_ops);
 INSERT INTO grown_items SELECT * FROM items;
-SET vecstore.ef_search = 10;
+SET vecstore.ef_search = 20;
 SELECT vecstore_recall('built', 10, 500) AS recall \gset
 SELECT :recall >= 0.95 AS built, vecstore_recall('grown', 10, 500) >= :recall - 0.02 AS grown, sound('built'), sound('grown');
 RESET vecstore.ef_search;

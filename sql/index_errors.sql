@@ -32,7 +32,8 @@ SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WIT
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (m = ''many'')');
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (ef_construction = 3)');
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (ef_construction = 1001)');
-SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (quantization = ''rabitq'')');
+SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l1_ops) WITH (quantization = ''rabitq'')');
+SELECT outcome('CREATE INDEX bad ON items USING vecstore ((v::vecstore(3)::real[]::vecstore(16000)) vecstore_l2_ops) WITH (quantization = ''rabitq'')');
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (quantization = ''best'')');
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (lists = 100)');
 SELECT outcome('CREATE INDEX bad ON items USING vecstore (v vecstore_l2_ops) WITH (m = 8, m = 9)');

@@ -12,8 +12,11 @@
 #include "am/stats.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
+#include "quant/rotation.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 int			vs_ef_search = VS_DEFAULT_EF_SEARCH;
 bool		vs_strict_order = false;
@@ -192,4 +195,61 @@ vs_index_form_vector(Relation rel, const VsIndex *index, Datum value)
 		return vector->x;
 	unit = palloc(index->dims * sizeof(float));
 	return vs_normalize(unit, vector->x, index->dims) ? unit : NULL;
+}
+
+/*
+ * The rotation of an index.  It depends on dimensions and seed alone, so that a
+ * process keeps the few it meets.
+ */
+static const VsRotation *
+find_rotation(const VsIndex *index)
+{
+	typedef struct Known
+	{
+		struct Known *next;
+		uint64		seed;
+		VsRotation *rotation;
+	} Known;
+	static Known *first = NULL;
+	Known	   *known = first;
+
+	while (known && (known->rotation->dim != index->dims || known->seed != index->seed))
+		known = known->next;
+	if (known == NULL)
+	{
+		known = MemoryContextAlloc(TopMemoryContext, sizeof(Known));
+		known->rotation = MemoryContextAlloc(TopMemoryContext, vs_rotation_size(index->dims));
+		vs_rotation_init(known->rotation, index->dims, index->seed);
+		known->seed = index->seed;
+		known->next = first;
+		first = known;
+	}
+	return known->rotation;
+}
+
+const void *
+vs_index_kept_query(const VsIndex *index, const float *vector)
+{
+	float	   *rotated;
+	VsBytes    *bytes;
+
+	if (index->bits == 0)
+		return vector;
+	rotated = palloc(index->padded * sizeof(float));
+	bytes = palloc(index->vector_size);
+	vs_rotate(find_rotation(index), vector, rotated);
+	vs_bytes_encode(index->padded, rotated, bytes);
+	pfree(rotated);
+	return bytes;
+}
+
+const void *
+vs_index_kept_vector(const VsIndex *index, const float *vector)
+{
+	const void *kept = vs_index_kept_query(index, vector);
+
+	if (index->bits > 0)
+		((VsBytes *) kept)->mark = hash_bytes((const unsigned char *) vector,
+											  index->dims * sizeof(float));
+	return kept;
 }

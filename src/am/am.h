@@ -59,6 +59,16 @@ extern VsMetric vs_index_metric(Relation rel);
 extern const float *vs_index_form_vector(Relation rel, const VsIndex *index, Datum value);
 
 /*
+ * That vector as it is kept in the graph: itself or, in an index of codes, its
+ * rotation as VsBytes, palloc'd, which are the same for two vectors only if these
+ * are the same, as far as a hash of 32 bits can tell.
+ */
+extern const void *vs_index_kept_vector(const VsIndex *index, const float *vector);
+
+/* The same for a vector that is only searched for: without the hash. */
+extern const void *vs_index_kept_query(const VsIndex *index, const float *vector);
+
+/*
  * Open a vecstore index named in a function call, with AccessShareLock; error
  * unless it is one and the caller may read its table.
  */

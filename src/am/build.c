@@ -64,15 +64,15 @@ read_options(Relation rel, VsMeta *meta)
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("column does not have dimensions"),
 				 errhint("Declare it as vecstore(n), or index the expression (column::vecstore(n)).")));
-	if (quantization == VS_QUANTIZATION_RABITQ)
+	if (!vs_meta_init(meta, vs_index_metric(rel), dims,
+					  options ? options->m : VS_DEFAULT_M,
+					  options ? options->ef_construction : VS_DEFAULT_EF_CONSTRUCTION,
+					  quantization))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("quantization \"rabitq\" is not available in this version of vecstore"),
+				 errmsg("quantization \"rabitq\" is not available for this index"),
+				 errdetail("There are codes for L2, inner product and cosine, where a vector's codes of m neighbours fit a page."),
 				 errhint("Use \"auto\" or \"none\".")));
-	vs_meta_init(meta, vs_index_metric(rel), dims,
-				 options ? options->m : VS_DEFAULT_M,
-				 options ? options->ef_construction : VS_DEFAULT_EF_CONSTRUCTION,
-				 quantization);
 }
 
 /*
@@ -255,7 +255,8 @@ add_to_graph(VsBuild *build, Datum value, bool isnull, const ItemPointerData *ti
 
 	if (vector == NULL)
 		add_aside(build, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
-	else if (!vs_memgraph_insert(&build->graph, &build->search, vector, tid))
+	else if (!vs_memgraph_insert(&build->graph, &build->search,
+								 vs_index_kept_vector(&build->index, vector), tid))
 	{
 		pg_atomic_write_u32(&build->shared->full, 1);
 		return false;
@@ -303,6 +304,8 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 	vs_memgraph_init(&build->graph, VsBuildSharedGraph(shared), arena, &build->index,
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);
+	build->members = MemoryContextAlloc(build->context,
+										build->index.degree * sizeof(VsCandidate));
 
 	/* The graph's memory lasts until all who came before its end let go of it. */
 	phase = BarrierAttach(&shared->barrier);

@@ -16,6 +16,7 @@
 #include "access/tableam.h"
 #include "am/am.h"
 #include "am/insert.h"
+#include "am/list.h"
 #include "am/memgraph.h"
 #include "nodes/execnodes.h"
 #include "storage/barrier.h"
@@ -100,6 +101,7 @@ typedef struct VsBuild
 	MemoryContext scratch;		/* one row's work */
 	VsMemGraph	graph;
 	VsSearch	search;
+	VsCandidate *members;		/* scratch: of a list being written */
 	VsTidList	aside[VS_ROWS_KINDS];
 	bool		scanned;		/* all rows were read */
 	VsInserter *inserter;		/* once the graph was written */

@@ -36,11 +36,30 @@ page_version(const VsIndex *index, int64 i)
 	return 1 + i % index->slots_per_page;
 }
 
+/*
+ * Write the list of vertex number i at a level, codes included.
+ */
 static void
-fill_ids(const VsIndex *index, VsId *ids, int max, const VsMemList *list)
+fill_list(VsBuild *build, int64 i, int level, VsList out)
 {
-	for (int i = 0; i < max; i++)
-		ids[i] = i < list->n ? page_id(index, list->ids[i]) : VS_INVALID_ID;
+	const VsIndex *index = &build->index;
+	VsGraph    *graph = &build->graph.graph;
+	VsCandidate *members = build->members;
+	int			n = graph->neighbours(graph, i, level, members);
+	const void *owner = NULL;
+
+	vs_list_clear(index, &out);
+	if (index->bits > 0)
+	{
+		owner = graph->vector(graph, i);
+		for (int j = 0; j < n; j++)
+			graph->expect(graph, members[j].id);
+	}
+	for (int j = 0; j < n; j++)
+		vs_list_put(index, &out, j, page_id(index, members[j].id),
+					members[j].cover == VS_COVERED,
+					index->bits > 0 ? graph->vector(graph, members[j].id) : NULL, owner);
+	graph->forget(graph);
 }
 
 /* ---- layout ---- */
@@ -64,7 +83,7 @@ static void
 plan_layout(VsBuild *build, VsBuildLayout *layout)
 {
 	const VsIndex *index = &build->index;
-	Size		bytes = index->ntails > 0 ? index->dims * sizeof(float) : 0;
+	Size		bytes = index->ntails > 0 ? index->vector_size : 0;
 	Size		last_tuple;
 	uint64		full_pages;
 	uint64		last_pages;
@@ -175,8 +194,7 @@ write_upper(AuxWriter *writer, int64 i, VsMemVertex *vertex)
 
 	aux->part = vertex->level;
 	for (int l = 1; l <= vertex->level; l++)
-		fill_ids(index, VsUpperIds(index, aux, l), VsDegree(index, l),
-				 vs_memgraph_list(&writer->build->graph, vertex, l));
+		fill_list(writer->build, i, l, VsUpperList(index, aux, l));
 	vertex->upper_place = append_aux(writer, size);
 }
 
@@ -264,7 +282,7 @@ fill_vertex(VsBuild *build, int64 i, VsVertex *out)
 {
 	const VsIndex *index = &build->index;
 	VsMemVertex *vertex = vs_memgraph_vertex(&build->graph, i);
-	const float *vector = vs_memgraph_vector(&build->graph, i);
+	const void *vector = vs_memgraph_vector(&build->graph, i);
 
 	out->flags = VS_LIVE | (index->ntails > 0 ? VS_IN_TAILS : 0);
 	out->level = vertex->level;
@@ -279,8 +297,8 @@ fill_vertex(VsBuild *build, int64 i, VsVertex *out)
 	for (int t = 0; t < index->ntails; t++)
 		VsVertexTails(index, out)[t] = tail_place(&build->shared->layout, i, t);
 	if (index->ntails == 0 && vector)
-		memcpy(VsVertexVector(index, out), vector, index->dims * sizeof(float));
-	fill_ids(index, VsVertexIds(index, out), VsDegree(index, 0), &vertex->bottom);
+		memcpy(VsVertexVector(index, out), vector, index->vector_size);
+	fill_list(build, i, 0, VsVertexList(index, out));
 }
 
 static void

@@ -115,7 +115,10 @@ vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context)
 	heap_init(&search->frontier, false);
 	heap_init(&search->results, true);
 	heap_init(&search->spare, false);
+	heap_init(&search->later, false);
+	heap_init(&search->estimates, true);
 	search->batch = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
+	search->ahead = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
 	MemoryContextSwitchTo(old);
 }
 
@@ -125,7 +128,10 @@ vs_search_end(VsSearch *search)
 	pfree(search->frontier.items);
 	pfree(search->results.items);
 	pfree(search->spare.items);
+	pfree(search->later.items);
+	pfree(search->estimates.items);
 	pfree(search->batch);
+	pfree(search->ahead);
 	vs_idset_end(&search->visited);
 }
 
@@ -133,7 +139,14 @@ Size
 vs_search_bytes(const VsSearch *search)
 {
 	return search->visited.bytes + sizeof(VsCandidate) *
-		(search->frontier.size + search->results.size + search->spare.size);
+		(search->frontier.size + search->results.size + search->spare.size +
+		 search->later.size + search->estimates.size);
+}
+
+int64
+vs_search_touched(const VsSearch *search)
+{
+	return search->graph->expand ? search->expanded : search->visited.count;
 }
 
 bool
@@ -142,8 +155,74 @@ vs_search_is_full(const VsSearch *search)
 	return search->max_bytes > 0 && vs_search_bytes(search) > search->max_bytes;
 }
 
+/* Put an item into the place of the one that would come out first. */
+static void
+heap_replace(VsHeap *heap, VsCandidate item)
+{
+	int64		i = 0;
+
+	for (;;)
+	{
+		int64		child = 2 * i + 1;
+
+		if (child >= heap->n)
+			break;
+		if (child + 1 < heap->n &&
+			heap_before(heap, &heap->items[child + 1], &heap->items[child]))
+			child++;
+		if (!heap_before(heap, &heap->items[child], &item))
+			break;
+		heap->items[i] = heap->items[child];
+		i = child;
+	}
+	heap->items[i] = item;
+}
+
+/* Append an item in no order. */
+static inline void
+heap_append(VsHeap *heap, VsCandidate item)
+{
+	if (heap->n == heap->size)
+	{
+		heap->size *= 2;
+		heap->items = repalloc_huge(heap->items, heap->size * sizeof(VsCandidate));
+	}
+	heap->items[heap->n++] = item;
+}
+
+/* Keep the ef best in a heap whose worst comes first; false if the item is none. */
+static inline bool
+keep_best(VsHeap *heap, int ef, VsCandidate item)
+{
+	if (heap->n < ef)
+		vs_heap_push(heap, item);
+	else if (item.rank < heap->items[0].rank)
+		heap_replace(heap, item);
+	else
+		return false;
+	return true;
+}
+
 /*
- * A vertex just priced: keep it where it belongs.
+ * A vertex whose own rank is known: one of the ef best, or not.
+ */
+static inline bool
+admit_to_results(VsSearch *search, VsCandidate cand)
+{
+	VsHeap	   *results = &search->results;
+	VsCandidate worst = results->n > 0 ? results->items[0] : cand;
+	bool		full = results->n >= search->ef;
+
+	if (!keep_best(results, search->ef, cand))
+		worst = cand;
+	if (full && search->keep_all)
+		vs_heap_push(&search->spare, worst);
+	return !full || worst.id != cand.id;
+}
+
+/*
+ * A vertex just priced: keep it where it belongs.  Most are too far away to be
+ * ever expanded: they wait in no order.
  */
 static inline void
 admit(VsSearch *search, VsCandidate cand)
@@ -153,24 +232,80 @@ admit(VsSearch *search, VsCandidate cand)
 	if (results->n >= search->ef && cand.rank >= results->items[0].rank)
 	{
 		if (search->keep_all)
-		{
-			vs_heap_push(&search->frontier, cand);
-			if (!cand.dead)
-				vs_heap_push(&search->spare, cand);
-		}
+			heap_append(&search->later, cand);
 		return;
 	}
 	vs_heap_push(&search->frontier, cand);
-	if (cand.dead)
-		return;
-	vs_heap_push(results, cand);
-	if (results->n > search->ef)
-	{
-		VsCandidate worst = vs_heap_pop(results);
+	if (!cand.dead)
+		admit_to_results(search, cand);
+}
 
-		if (search->keep_all)
-			vs_heap_push(&search->spare, worst);
-	}
+/* The same where the rank is an estimate. */
+static inline void
+admit_estimate(VsSearch *search, VsCandidate cand)
+{
+	if (keep_best(&search->estimates, search->ef, cand))
+		vs_heap_push(&search->frontier, cand);
+	else
+		heap_append(&search->later, cand);
+}
+
+/* Drop those that were visited before, and visit the others. */
+static int
+keep_unseen(VsSearch *search, VsCandidate *batch, int n)
+{
+	int			unseen = 0;
+
+	for (int i = 0; i < n; i++)
+		if (vs_idset_add(&search->visited, batch[i].id))
+			batch[unseen++] = batch[i];
+	return unseen;
+}
+
+/* Ask memory for a vertex, unless that was done a moment ago. */
+static void
+approach(VsSearch *search, VsId id)
+{
+	for (int i = 0; i < lengthof(search->approached); i++)
+		if (search->approached[i] == id)
+			return;
+	search->approached[search->napproached++ % lengthof(search->approached)] = id;
+	search->graph->approach(search->graph, id, search->level);
+}
+
+/*
+ * Expanding a vertex is mostly waiting for memory.  Which is next can be guessed:
+ * while one is at work, memory fetches the neighbours of the nearest of the
+ * others, and the lists of those behind it.
+ */
+static void
+look_ahead(VsSearch *search)
+{
+	VsGraph    *graph = search->graph;
+	VsHeap	   *frontier = &search->frontier;
+
+	if (graph->approach == NULL || frontier->n == 0)
+		return;
+	for (int i = 0; i < 3 && i < frontier->n; i++)
+		approach(search, frontier->items[i].id);
+	if (graph->expand || search->ahead_of == frontier->items[0].id)
+		return;
+	search->ahead_of = frontier->items[0].id;
+	search->nahead = graph->neighbours(graph, search->ahead_of, search->level, search->ahead);
+	for (int i = 0; i < search->nahead; i++)
+		if (!vs_idset_has(&search->visited, search->ahead[i].id))
+			graph->expect(graph, search->ahead[i].id);
+}
+
+/* The neighbours of a vertex, in the search's batch. */
+static int
+read_neighbours(VsSearch *search, VsId id)
+{
+	if (search->ahead_of != id)
+		return search->graph->neighbours(search->graph, id, search->level, search->batch);
+	search->ahead_of = VS_INVALID_ID;
+	memcpy(search->batch, search->ahead, search->nahead * sizeof(VsCandidate));
+	return search->nahead;
 }
 
 /*
@@ -181,20 +316,51 @@ expand(VsSearch *search, VsCandidate cand)
 {
 	VsGraph    *graph = search->graph;
 	VsCandidate *batch = search->batch;
-	int			n = graph->neighbours(graph, cand.id, search->level, batch);
-	int			unseen = 0;
+	int			n = read_neighbours(search, cand.id);
 
+	n = keep_unseen(search, batch, n);
+	look_ahead(search);
 	for (int i = 0; i < n; i++)
-		if (vs_idset_add(&search->visited, batch[i].id))
-		{
-			batch[unseen] = batch[i];
-			batch[unseen++].cover = VS_COVER_UNKNOWN;	/* was of another list */
-		}
-	unseen = graph->price(graph, search->query, batch, unseen);
-	search->expanded++;
-	search->priced += unseen;
-	for (int i = 0; i < unseen; i++)
+		batch[i].cover = VS_COVER_UNKNOWN;	/* was of another list */
+	n = graph->price(graph, search->query, batch, n);
+	search->priced += n;
+	for (int i = 0; i < n; i++)
 		admit(search, batch[i]);
+}
+
+/*
+ * The same where the list prices its members.
+ */
+static void
+expand_by_codes(VsSearch *search, VsCandidate cand)
+{
+	VsGraph    *graph = search->graph;
+	VsCandidate *batch = search->batch;
+	int			n;
+
+	look_ahead(search);
+	n = graph->expand(graph, &cand, search->level, &search->visited, batch);
+	if (n < 0)
+		return;
+	search->priced += n + 1;
+	if (!cand.dead)
+		admit_to_results(search, cand);
+	for (int i = 0; i < n; i++)
+		admit_estimate(search, batch[i]);
+}
+
+/* All that waits may be near enough now. */
+static void
+reclaim_later(VsSearch *search)
+{
+	while (search->later.n > 0)
+	{
+		VsCandidate cand = search->later.items[--search->later.n];
+
+		vs_heap_push(&search->frontier, cand);
+		if (!search->graph->expand && !cand.dead)
+			vs_heap_push(&search->spare, cand);
+	}
 }
 
 /*
@@ -206,20 +372,28 @@ run(VsSearch *search)
 	VsHeap	   *frontier = &search->frontier;
 	VsHeap	   *results = &search->results;
 
-	while (frontier->n > 0)
+	for (;;)
 	{
+		if (frontier->n == 0 && results->n < search->ef)
+			reclaim_later(search);
+		if (frontier->n == 0)
+			break;
 		if (results->n >= search->ef &&
 			frontier->items[0].rank > results->items[0].rank)
 			break;
 		if (vs_search_is_full(search))
 			break;
 		CHECK_FOR_INTERRUPTS();
-		expand(search, vs_heap_pop(frontier));
+		search->expanded++;
+		if (search->graph->expand)
+			expand_by_codes(search, vs_heap_pop(frontier));
+		else
+			expand(search, vs_heap_pop(frontier));
 	}
 }
 
 void
-vs_search_level(VsSearch *search, const float *query,
+vs_search_level(VsSearch *search, const void *query,
 				const VsCandidate *entries, int nentries,
 				int level, int ef, bool keep_all)
 {
@@ -228,9 +402,16 @@ vs_search_level(VsSearch *search, const float *query,
 	search->ef = ef;
 	search->keep_all = keep_all;
 	vs_idset_clear(&search->visited);
-	search->frontier.n = search->results.n = search->spare.n = 0;
+	search->ahead_of = VS_INVALID_ID;
+	memset(search->approached, 0xFF, sizeof(search->approached));
+	search->frontier.n = search->results.n = search->estimates.n = 0;
+	search->spare.n = search->later.n = 0;
 	for (int i = 0; i < nentries; i++)
-		if (vs_idset_add(&search->visited, entries[i].id))
+		if (!vs_idset_add(&search->visited, entries[i].id))
+			continue;
+		else if (search->graph->expand)
+			admit_estimate(search, entries[i]);
+		else
 			admit(search, entries[i]);
 	run(search);
 }
@@ -238,6 +419,8 @@ vs_search_level(VsSearch *search, const float *query,
 bool
 vs_search_next(VsSearch *search)
 {
+	reclaim_later(search);
+	search->estimates.n = 0;
 	while (search->spare.n > 0 && search->results.n < search->ef)
 		vs_heap_push(&search->results, vs_heap_pop(&search->spare));
 	run(search);
@@ -255,19 +438,23 @@ vs_search_take(VsSearch *search, VsCandidate *out)
 }
 
 int
-vs_search_descend(VsSearch *search, const float *query,
+vs_search_descend(VsSearch *search, const void *query,
 				  VsCandidate *entries, int entry_level, int level, int ef)
 {
 	VsGraph    *graph = search->graph;
 	Size		max_bytes = search->max_bytes;
-	int			n = graph->price(graph, query, entries, 1);
+	int			n;
+
+	if (graph->begin)
+		graph->begin(graph, query);
+	n = graph->price(graph, query, entries, 1);
 
 	/* The memory is for the level that is searched in earnest. */
 	search->max_bytes = 0;
 	search->priced += n;
 	for (int l = entry_level; l > level && n > 0; l--)
 	{
-		vs_search_level(search, query, entries, n, l, vs_descent_width(ef, l), false);
+		vs_search_level(search, query, entries, n, l, vs_descent_width(&graph->index, ef, l), false);
 		if (search->results.n > 0)
 			n = vs_search_take(search, entries);
 	}
@@ -308,11 +495,11 @@ vs_sort_candidates(VsCandidate *cands, int n)
 typedef struct Choice
 {
 	const VsCandidate *cand;
-	const float *vector;
+	const void *vector;
 	bool		asked;			/* for the vector: NULL means it is gone */
 } Choice;
 
-static const float *
+static const void *
 vector_of(VsGraph *graph, Choice *choice)
 {
 	if (!choice->asked)
@@ -338,7 +525,7 @@ is_covered(VsGraph *graph, Choice *choice, Choice *chosen, int nchosen)
 		if (vector_of(graph, choice) == NULL)
 			return false;
 		if (vector_of(graph, &chosen[i]) != NULL &&
-			graph->kernel(choice->vector, chosen[i].vector, graph->index.dims) < choice->cand->rank)
+			vs_graph_rank(graph, choice->vector, chosen[i].vector) < choice->cand->rank)
 			return true;
 	}
 	return false;
@@ -387,26 +574,59 @@ vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 	return n;
 }
 
+/* Which member of a list goes first: the farthest of the covered ones, else of all. */
+static int
+last_choice(const VsMember *members, int n)
+{
+	int			last = 0;
+
+	for (int i = 1; i < n; i++)
+		if (members[i].covered != members[last].covered ? members[i].covered :
+			members[i].rank > members[last].rank)
+			last = i;
+	return last;
+}
+
+int
+vs_choose_gone(VsMember *members, int n, VsMember *added)
+{
+	int			last;
+
+	added->covered = false;
+	for (int i = 0; i < n && !added->covered; i++)
+		added->covered = !members[i].covered && members[i].rank < added->rank &&
+			members[i].to_added < added->rank;
+	for (int i = 0; i < n && !added->covered; i++)
+		if (members[i].rank > added->rank && members[i].to_added < members[i].rank)
+			members[i].covered = true;
+	if (n == 0)
+		return n;
+	last = last_choice(members, n);
+	if (added->covered != members[last].covered ? added->covered :
+		added->rank >= members[last].rank)
+		return n;
+	return last;
+}
+
 /*
  * Look for a vertex with the very same vector among search results.  The
  * kernel gives such a vertex the rank the vector has against itself, bit for
  * bit, so few need their vectors compared.
  */
 static bool
-find_same(VsGraph *graph, const float *vector, const VsCandidate *cands, int n,
+find_same(VsGraph *graph, const void *vector, const VsCandidate *cands, int n,
 		  VsCandidate *same)
 {
-	int			dims = graph->index.dims;
-	float		self = graph->kernel(vector, vector, dims);
+	float		self = vs_graph_rank(graph, vector, vector);
 
 	for (int i = 0; i < n; i++)
 	{
-		const float *other;
+		const void *other;
 
 		if (cands[i].rank != self)
 			continue;
 		other = graph->vector(graph, cands[i].id);
-		if (other && memcmp(other, vector, dims * sizeof(float)) == 0)
+		if (other && memcmp(other, vector, graph->index.vector_size) == 0)
 		{
 			*same = cands[i];
 			return true;
@@ -416,7 +636,7 @@ find_same(VsGraph *graph, const float *vector, const VsCandidate *cands, int n,
 }
 
 bool
-vs_graph_find_links(VsSearch *search, const float *vector, int level,
+vs_graph_find_links(VsSearch *search, const void *vector, int level,
 					VsCandidate entry, int entry_level,
 					VsLinks *links, VsCandidate *same)
 {
@@ -467,7 +687,7 @@ contains(const VsCandidate *list, int n, VsId id)
  * are gone are dropped.  Their vectors are wanted again for what follows.
  */
 static int
-rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
+rank_unknown(VsGraph *graph, const void *vector, VsCandidate *cands, int n)
 {
 	int			left = 0;
 
@@ -479,11 +699,11 @@ rank_unknown(VsGraph *graph, const float *vector, VsCandidate *cands, int n)
 		cands[left] = cands[i];
 		if (isnan(cands[i].rank))
 		{
-			const float *other = graph->vector(graph, cands[i].id);
+			const void *other = graph->vector(graph, cands[i].id);
 
 			if (other == NULL)
 				continue;
-			cands[left].rank = graph->kernel(vector, other, graph->index.dims);
+			cands[left].rank = vs_graph_rank(graph, vector, other);
 		}
 		left++;
 	}
@@ -537,15 +757,9 @@ is_named_elsewhere(VsGraph *graph, VsId id, VsId but)
 	return named;
 }
 
-/*
- * Add one link from a vertex to a new one; the rank between them is known.
- * Returns whether the vertex has the link now.  It may refuse it if its list is
- * full of better ones, unless forced.  Whose place it took is put into *gone:
- * VS_INVALID_ID if there was room.
- */
-static bool
-link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
-		 bool forced, VsId *gone)
+bool
+vs_graph_link_list(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
+				   bool forced, VsId *gone)
 {
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc((max + 1) * sizeof(VsCandidate));
@@ -564,7 +778,7 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 		memcpy(cands, old, nold * sizeof(VsCandidate));
 		if (n == max)
 		{
-			const float *vector = graph->vector(graph, vertex->id);
+			const void *vector = graph->vector(graph, vertex->id);
 
 			if (vector == NULL)
 				break;
@@ -590,6 +804,16 @@ link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added
 	return linked;
 }
 
+/* The same, as the graph does it. */
+static bool
+link_one(VsGraph *graph, const VsCandidate *vertex, int level, VsCandidate added,
+		 bool forced, VsId *gone)
+{
+	if (graph->link)
+		return graph->link(graph, vertex, level, added, forced, gone);
+	return vs_graph_link_list(graph, vertex, level, added, forced, gone);
+}
+
 /*
  * A vertex took the place of another one in a list: let it lead on to that one,
  * so that what was reached stays reached.  The vertex's nth choice from the end
@@ -602,7 +826,7 @@ lead_on(VsGraph *graph, VsCandidate vertex, VsId id, int nth)
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
 	VsCandidate *list = palloc((max + 1) * sizeof(VsCandidate));
 	VsCandidate to = {.id = id};
-	const float *vector = graph->vector(graph, vertex.id);
+	const void *vector = graph->vector(graph, vertex.id);
 	bool		done = vector == NULL || graph->price(graph, vector, &to, 1) == 0 || to.dead;
 
 	for (int tries = 0; tries < MAX_TRIES && !done; tries++)
@@ -756,7 +980,7 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 	VsCandidate *own = palloc(max * sizeof(VsCandidate));
 	VsCandidate *ring = palloc(max * sizeof(VsCandidate));
 	VsCandidate *list = palloc(max * sizeof(VsCandidate));
-	const float *vector = graph->vector(graph, vertex.id);
+	const void *vector = graph->vector(graph, vertex.id);
 	int			n = graph->neighbours(graph, vertex.id, 0, own);
 	Place		best = {.vertex.id = VS_INVALID_ID,.named = 1};
 	bool		attached = false;
@@ -849,7 +1073,7 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 	for (int tries = 0; tries < MAX_TRIES && !mended; tries++)
 	{
 		int			nold = graph->neighbours(graph, vertex.id, level, old);
-		const float *vector;
+		const void *vector;
 		int			n = 0;
 		int			ncands;
 		int			nqueue = 0;
@@ -903,5 +1127,5 @@ vs_draw_level(const VsIndex *index, const ItemPointerData *tid)
 						   ItemPointerGetOffsetNumberNoCheck(tid)));
 	double		u = ((h >> 11) + 1) * 0x1p-53;	/* (0, 1] */
 
-	return Min((int) (-log(u) / log(index->m)), index->max_level);
+	return Min((int) (-log(u) / log(vs_level_base(index))), index->max_level);
 }

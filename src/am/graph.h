@@ -48,13 +48,20 @@ typedef struct VsCandidate
 
 /*
  * Where vertices are.  Every function may meet vertices that are gone.
+ *
+ * A vector is what the index keeps of it: VsBytes where it has codes, else
+ * floats.  The same for the vectors that are searched for.
  */
 typedef struct VsGraph VsGraph;
 struct VsGraph
 {
 	VsIndex		index;
 	VsKernel	kernel;			/* of a query's metric, or of vs_graph_metric() */
+	VsBytesKernel bytes_kernel; /* the same for VsBytes; NULL: vectors are floats */
 	bool		connected_later;	/* what is cut off now is connected at the end */
+
+	/* What follows is about this vector, until the next time; NULL: no need. */
+	void		(*begin) (VsGraph *graph, const void *vector);
 
 	/*
 	 * Copy the neighbours of a vertex at a level to out (room for
@@ -67,13 +74,29 @@ struct VsGraph
 	 * Fill rank, version and dead of n candidates; drops those that are gone
 	 * and returns how many are left.
 	 */
-	int			(*price) (VsGraph *graph, const float *query, VsCandidate *cands, int n);
+	int			(*price) (VsGraph *graph, const void *query, VsCandidate *cands, int n);
+
+	/*
+	 * Both at once, where lists hold codes of the neighbours: fill rank, version
+	 * and dead of the vertex, add its neighbours to those visited, and copy the
+	 * ones that were not to out, with estimated ranks against what began.  -1 if
+	 * the vertex is gone.  NULL: there are no codes, or they do not estimate the
+	 * kernel's ranks.
+	 */
+	int			(*expand) (VsGraph *graph, VsCandidate *vertex, int level,
+						   VsIdSet *visited, VsCandidate *out);
+
+	/*
+	 * Likely to be expanded soon: a chance to fetch what that will read.  NULL:
+	 * it is at hand.
+	 */
+	void		(*approach) (VsGraph *graph, VsId id, int level);
 
 	/* The vector of a vertex will be wanted soon: a chance to fetch it. */
 	void		(*expect) (VsGraph *graph, VsId id);
 
 	/* The vector of a vertex, until the operation ends; NULL if it is gone. */
-	const float *(*vector) (VsGraph *graph, VsId id);
+	const void *(*vector) (VsGraph *graph, VsId id);
 
 	/*
 	 * Make new the neighbours of a vertex at a level, if they still are the
@@ -84,9 +107,25 @@ struct VsGraph
 							const VsCandidate *old, int nold,
 							const VsCandidate *new, int nnew);
 
+	/*
+	 * Add a link to a vertex's list, as vs_graph_link_list() does; NULL: that is
+	 * to be done.
+	 */
+	bool		(*link) (VsGraph *graph, const VsCandidate *vertex, int level,
+						 VsCandidate added, bool forced, VsId *gone);
+
 	/* No vector got so far is needed any more: a chance to free memory. */
 	void		(*forget) (VsGraph *graph);
 };
+
+/* The rank of two vectors of a graph. */
+static inline float
+vs_graph_rank(const VsGraph *graph, const void *a, const void *b)
+{
+	if (graph->bytes_kernel)
+		return graph->bytes_kernel(a, b, graph->index.padded);
+	return graph->kernel(a, b, graph->index.dims);
+}
 
 /* A binary heap of candidates, least rank first, or greatest if reversed. */
 typedef struct VsHeap
@@ -102,14 +141,19 @@ extern VsCandidate vs_heap_pop(VsHeap *heap);
 
 /*
  * A best-first search of one level (algorithm 2), which can be continued: with
- * keep_all, what was visited and is not among the ef best waits in spare, and
- * vs_search_next() fetches the next best batch.
+ * keep_all, what was visited and is not among the ef best waits in later and
+ * spare, and vs_search_next() fetches the next best batch.
+ *
+ * Where lists hold codes, the frontier is of estimates, and a vertex may become a
+ * result once it was expanded, when its own rank is known; else it is as soon as
+ * it was priced.  What is not among the ef best by estimate waits as well: it is
+ * needed only if too many of those turn out to be dead.
  */
 typedef struct VsSearch
 {
 	VsGraph    *graph;
 	MemoryContext context;
-	const float *query;
+	const void *query;
 	int			level;
 	int			ef;
 	bool		keep_all;
@@ -117,8 +161,15 @@ typedef struct VsSearch
 	VsIdSet		visited;
 	VsHeap		frontier;		/* visited, not expanded */
 	VsHeap		results;		/* the ef best, worst first */
-	VsHeap		spare;			/* visited, live, neither result nor taken */
+	VsHeap		estimates;		/* the ef best, worst first, expanded or not */
+	VsHeap		spare;			/* results that better ones displaced */
+	VsHeap		later;			/* visited, too far to be expanded by now; no heap yet */
 	VsCandidate *batch;			/* scratch for one expansion */
+	VsCandidate *ahead;			/* neighbours of the vertex that may be next */
+	int			nahead;
+	VsId		ahead_of;		/* which that is; VS_INVALID_ID: none */
+	VsId		approached[8];	/* vertices that memory was asked for last */
+	uint32		napproached;
 	int64		expanded;		/* vertices whose neighbours were read */
 	int64		priced;			/* ranks computed */
 } VsSearch;
@@ -128,7 +179,7 @@ extern void vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext conte
 /*
  * Search one level from the entries for the ef vertices of least rank.
  */
-extern void vs_search_level(VsSearch *search, const float *query,
+extern void vs_search_level(VsSearch *search, const void *query,
 							const VsCandidate *entries, int nentries,
 							int level, int ef, bool keep_all);
 
@@ -147,13 +198,17 @@ extern int	vs_search_take(VsSearch *search, VsCandidate *out);
 /* Give a search's memory back; its counts stay. */
 extern void vs_search_end(VsSearch *search);
 
+/* Vertices whose pages were read to search the level. */
+extern int64 vs_search_touched(const VsSearch *search);
+
 /* Memory a search holds, and whether it holds more than max_bytes. */
 extern Size vs_search_bytes(const VsSearch *search);
 extern bool vs_search_is_full(const VsSearch *search);
 
 /*
  * Vertices that a descent keeps on level 1 for a search of so many: a quarter of
- * them; half as many on each level further up, at least one.
+ * them, or an eighth where lists hold codes, and level 1 has half as many; half as
+ * many on each level further up, at least one.
  *
  * The paper keeps one (algorithm 5).  Where rows lie in clusters that often
  * ends in a wrong one, and a search that enters there stays there: it finds its
@@ -162,9 +217,13 @@ extern bool vs_search_is_full(const VsSearch *search);
 #define VS_MIN_DESCENT		8
 
 static inline int
-vs_descent_width(int ef, int level)
+vs_descent_width(const VsIndex *index, int ef, int level)
 {
-	return Max(1, Max(VS_MIN_DESCENT, ef / 4) >> Min(level - 1, 30));
+	int			width = Max(VS_MIN_DESCENT, ef / 4);
+
+	if (index->bits > 0)
+		width /= 2;
+	return Max(1, width >> Min(level - 1, 30));
 }
 
 /*
@@ -173,7 +232,7 @@ vs_descent_width(int ef, int level)
  * entries, which has room for max(ef, VS_MIN_DESCENT); returns how many those
  * are, 0 if the entry is gone.
  */
-extern int	vs_search_descend(VsSearch *search, const float *query,
+extern int	vs_search_descend(VsSearch *search, const void *query,
 							  VsCandidate *entries, int entry_level,
 							  int level, int ef);
 
@@ -187,11 +246,27 @@ extern int	vs_search_descend(VsSearch *search, const float *query,
 extern int	vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 								 int max, VsCandidate *chosen);
 
+/* A member of a full list, as far as it matters to one more. */
+typedef struct VsMember
+{
+	float		rank;			/* against the list's owner */
+	float		to_added;		/* against the one to be added */
+	bool		covered;
+} VsMember;
+
+/*
+ * The same choice for a full list of n whose members' cover is known, and one more
+ * (its to_added is not used): which of them has to go, n for the one to be added.
+ * Sets who is covered then.
+ */
+extern int	vs_choose_gone(VsMember *members, int n, VsMember *added);
+
 /* The neighbours chosen for a new vertex, one list a level. */
 typedef struct VsLinks
 {
 	int			n;
 	VsCandidate *cands;
+	const void **vectors;		/* theirs, once who writes codes has got them */
 } VsLinks;
 
 /*
@@ -199,7 +274,7 @@ typedef struct VsLinks
  * VsDegree() each.  A vertex with the very same vector, if one turns up, is
  * put into *same and the function returns false without choosing neighbours.
  */
-extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level,
+extern bool vs_graph_find_links(VsSearch *search, const void *vector, int level,
 								VsCandidate entry, int entry_level,
 								VsLinks *links, VsCandidate *same);
 
@@ -212,6 +287,15 @@ extern bool vs_graph_find_links(VsSearch *search, const float *vector, int level
  */
 extern void vs_graph_link_back(VsGraph *graph, VsId id, uint16 version, int level,
 							   const VsLinks *links);
+
+/*
+ * Add one link from a vertex to a new one; the rank between them is known.
+ * Returns whether the vertex has the link now.  It may refuse it if its list is
+ * full of better ones, unless forced.  Whose place it took is put into *gone:
+ * VS_INVALID_ID if there was room.
+ */
+extern bool vs_graph_link_list(VsGraph *graph, const VsCandidate *vertex, int level,
+							   VsCandidate added, bool forced, VsId *gone);
 
 /* How many level-0 lists name each vertex, counted up to 255. */
 typedef struct VsInDegrees
@@ -253,7 +337,16 @@ extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *deg
 extern bool vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
 							const VsIdSet *dead, VsInDegrees *degrees);
 
-/* The level a row's vertex gets: P(level >= l) = m^-l, the same every time. */
+/*
+ * The level a row's vertex gets: P(level >= l) = m^-l, or (2m)^-l where lists hold
+ * codes; the same every time.
+ */
+static inline int
+vs_level_base(const VsIndex *index)
+{
+	return index->bits > 0 ? 2 * index->m : index->m;
+}
+
 extern int	vs_draw_level(const VsIndex *index, const ItemPointerData *tid);
 
 /* Sort by rank, ties by id. */

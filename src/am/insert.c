@@ -215,16 +215,37 @@ add_tid(VsInserter *inserter, const VsCandidate *same, const ItemPointerData *ti
 /* ---- a new vertex ---- */
 
 /*
- * Write a list of chosen neighbours; the rest of the places stay empty.  A
+ * Write a list of chosen neighbours; the rest of the places stay free.  A
  * neighbour may have been vacuumed since it was chosen, and its slot be the one
  * taken now: a vertex does not name itself.
  */
 static void
-fill_ids(VsId self, VsId *ids, int max, const VsLinks *links)
+fill_list(const VsIndex *index, VsList list, VsId self, const void *vector,
+		  const VsLinks *links)
 {
-	for (int i = 0; i < max; i++)
-		ids[i] = i < links->n && links->cands[i].id != self ?
-			links->cands[i].id : VS_INVALID_ID;
+	vs_list_clear(index, &list);
+	for (int i = 0; i < links->n; i++)
+		if (links->cands[i].id != self && (index->bits == 0 || links->vectors[i]))
+			vs_list_put(index, &list, i, links->cands[i].id,
+						links->cands[i].cover == VS_COVERED,
+						index->bits > 0 ? links->vectors[i] : NULL, vector);
+}
+
+/*
+ * Get the vectors of chosen neighbours, which codes are written from, before a
+ * page is locked.
+ */
+static void
+get_vectors(VsInserter *inserter, VsLinks *links, int level)
+{
+	VsGraph    *graph = &inserter->graph.graph;
+
+	for (int l = 0; l <= level && inserter->index.bits > 0; l++)
+	{
+		links[l].vectors = palloc(Max(links[l].n, 1) * sizeof(void *));
+		for (int i = 0; i < links[l].n; i++)
+			links[l].vectors[i] = graph->vector(graph, links[l].cands[i].id);
+	}
 }
 
 /*
@@ -251,7 +272,7 @@ form_vertex(const VsIndex *index, int level, const ItemPointerData *tid)
 /* The tuple with a vertex's upper lists. */
 static VsAux *
 form_upper(const VsIndex *index, int level, const VsLinks *links, VsId id,
-		   uint16 version)
+		   uint16 version, const void *vector)
 {
 	VsAux	   *aux = palloc0(VsUpperSize(index, level));
 
@@ -262,7 +283,7 @@ form_upper(const VsIndex *index, int level, const VsLinks *links, VsId id,
 	aux->part = level;
 	ItemPointerSetInvalid(&aux->next);
 	for (int l = 1; l <= level; l++)
-		fill_ids(id, VsUpperIds(index, aux, l), VsDegree(index, l), &links[l]);
+		fill_list(index, VsUpperList(index, aux, l), id, vector, &links[l]);
 	return aux;
 }
 
@@ -272,7 +293,7 @@ form_upper(const VsIndex *index, int level, const VsLinks *links, VsId id,
  */
 static uint16
 write_vertex(Relation rel, const VsIndex *index, Buffer head, OffsetNumber offset,
-			 VsVertex *vertex, const VsLinks *links, bool take)
+			 VsVertex *vertex, const void *vector, const VsLinks *links, bool take)
 {
 	int			level = vertex->level;
 	VsId		id = VsMakeId(index, BufferGetBlockNumber(head), offset);
@@ -282,14 +303,14 @@ write_vertex(Relation rel, const VsIndex *index, Buffer head, OffsetNumber offse
 	VsEdit		edit = vs_edit_begin(rel);
 	Page		page = vs_edit_page(&edit, head);
 
-	fill_ids(id, VsVertexIds(index, vertex), VsDegree(index, 0), &links[0]);
+	fill_list(index, VsVertexList(index, vertex), id, vector, &links[0]);
 	if (take)
 		vs_slot_take(page, index, offset, vertex);
 	else
 		memcpy(vs_page_vertex(page, offset), vertex, index->vertex_size);
 	if (level > 0)
 	{
-		VsAux	   *aux = form_upper(index, level, links, id, vertex->version);
+		VsAux	   *aux = form_upper(index, level, links, id, vertex->version, vector);
 		OffsetNumber where = vs_aux_add(vs_edit_page(&edit, aux_buffer), aux,
 										VsUpperSize(index, level));
 
@@ -317,7 +338,7 @@ remember_head(VsInserter *inserter, BlockNumber hint, BlockNumber block,
  * Write a vertex that fits its slot.
  */
 static VsId
-write_short(VsInserter *inserter, const float *vector, VsVertex *vertex,
+write_short(VsInserter *inserter, const void *vector, VsVertex *vertex,
 			const VsLinks *links)
 {
 	const VsIndex *index = &inserter->index;
@@ -326,8 +347,8 @@ write_short(VsInserter *inserter, const float *vector, VsVertex *vertex,
 	Buffer		buffer = vs_space_head(inserter->rel, index, &offset);
 	BlockNumber block = BufferGetBlockNumber(buffer);
 
-	memcpy(VsVertexVector(index, vertex), vector, index->dims * sizeof(float));
-	write_vertex(inserter->rel, index, buffer, offset, vertex, links, true);
+	memcpy(VsVertexVector(index, vertex), vector, index->vector_size);
+	write_vertex(inserter->rel, index, buffer, offset, vertex, vector, links, true);
 	UnlockReleaseBuffer(buffer);
 	remember_head(inserter, hint, block, offset);
 	return VsMakeId(index, block, offset);
@@ -337,11 +358,11 @@ write_short(VsInserter *inserter, const float *vector, VsVertex *vertex,
  * Write the tails of a vector for the vertex that will own them.
  */
 static void
-write_tails(Relation rel, const VsIndex *index, const float *vector, VsId id,
+write_tails(Relation rel, const VsIndex *index, const void *vector, VsId id,
 			uint16 version, ItemPointerData *tails)
 {
-	const char *from = (const char *) vector;
-	Size		left = index->dims * sizeof(float);
+	const char *from = vector;
+	Size		left = index->vector_size;
 	VsAux	   *aux = palloc0(VS_AUX_HEADER + VS_TAIL_BYTES);
 
 	aux->format = VS_FORMAT_VERSION;
@@ -402,7 +423,7 @@ reserve_slot(VsInserter *inserter, VsVertex *vertex)
  * Write a vertex whose vector is longer than a page: slot, tails, vertex.
  */
 static VsId
-write_long(VsInserter *inserter, const float *vector, VsVertex *vertex,
+write_long(VsInserter *inserter, const void *vector, VsVertex *vertex,
 		   const VsLinks *links)
 {
 	const VsIndex *index = &inserter->index;
@@ -416,7 +437,7 @@ write_long(VsInserter *inserter, const float *vector, VsVertex *vertex,
 
 	buffer = ReadBuffer(rel, VsIdBlock(index, id));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	write_vertex(rel, index, buffer, VsIdOffset(index, id), vertex, links, false);
+	write_vertex(rel, index, buffer, VsIdOffset(index, id), vertex, vector, links, false);
 	UnlockReleaseBuffer(buffer);
 	return id;
 }
@@ -437,7 +458,7 @@ drop_id(VsLinks *links, VsId id)
  * Search neighbours for a vertex that is written already, and link them.
  */
 static void
-link_late(VsInserter *inserter, const float *vector, VsId id, VsVertex *vertex,
+link_late(VsInserter *inserter, const void *vector, VsId id, VsVertex *vertex,
 		  VsLinks *links, const VsMeta *meta)
 {
 	VsGraph    *graph = &inserter->graph.graph;
@@ -467,7 +488,7 @@ link_late(VsInserter *inserter, const float *vector, VsId id, VsVertex *vertex,
  * meanwhile, it has to be linked to that one.
  */
 static void
-set_entry(VsInserter *inserter, const float *vector, VsId id, VsVertex *vertex,
+set_entry(VsInserter *inserter, const void *vector, VsId id, VsVertex *vertex,
 		  VsLinks *links, VsMeta meta)
 {
 	Relation	rel = inserter->rel;
@@ -488,7 +509,7 @@ set_entry(VsInserter *inserter, const float *vector, VsId id, VsVertex *vertex,
  * Insert a vector into the graph; false if it has to be tried again.
  */
 static bool
-insert_vector(VsInserter *inserter, const float *vector, const ItemPointerData *tid)
+insert_vector(VsInserter *inserter, const void *vector, const ItemPointerData *tid)
 {
 	const VsIndex *index = &inserter->index;
 	Relation	rel = inserter->rel;
@@ -505,6 +526,7 @@ insert_vector(VsInserter *inserter, const float *vector, const ItemPointerData *
 	if (!vs_graph_find_links(&inserter->search, vector, level, entry,
 							 meta.entry_level, links, &same))
 		return add_tid(inserter, &same, tid);
+	get_vectors(inserter, links, level);
 
 	vertex = form_vertex(index, level, tid);
 	id = index->ntails > 0 ? write_long(inserter, vector, vertex, links) :
@@ -525,7 +547,7 @@ vs_inserter_create(Relation rel, MemoryContext parent)
 	inserter->rel = rel;
 	inserter->index = vs_index_open(rel);
 	vs_pagegraph_init(&inserter->graph, rel, &inserter->index,
-					  vs_graph_metric(&inserter->index), parent);
+					  VS_TO_LINK, parent);
 	vs_search_init(&inserter->search, &inserter->graph.graph, parent);
 	inserter->scratch = AllocSetContextCreate(parent, "vecstore insert",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -540,14 +562,16 @@ vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 	MemoryContext old = MemoryContextSwitchTo(inserter->scratch);
 	const float *vector = isnull ? NULL :
 		vs_index_form_vector(inserter->rel, &inserter->index, value);
+	const void *kept;
 
 	if (vector == NULL)
 		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
 	else
 	{
 		/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
+		kept = vs_index_kept_vector(&inserter->index, vector);
 		LockPage(inserter->rel, VS_META_BLOCK, ShareLock);
-		while (!insert_vector(inserter, vector, tid))
+		while (!insert_vector(inserter, kept, tid))
 		{
 			CHECK_FOR_INTERRUPTS();
 			vs_pagegraph_reset(&inserter->graph);

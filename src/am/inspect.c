@@ -374,7 +374,7 @@ check_entry(Inspection *in)
 /* ---- functions ---- */
 
 /*
- * What "auto" has chosen, as far as codes go: none yet.
+ * What "auto" has chosen, as far as codes go.
  */
 const char *
 vs_quantization_in_use(const VsIndex *index)
@@ -423,7 +423,7 @@ vecstore_check(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	inspect(&in, rel, true);
-	vs_pagegraph_init(&graph, rel, &in.index, vs_graph_metric(&in.index),
+	vs_pagegraph_init(&graph, rel, &in.index, VS_TO_LINK,
 					  CurrentMemoryContext);
 	check_entry(&in);
 	check_parts(&in, &graph);

@@ -13,12 +13,14 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "am/memgraph.h"
 #include "am/recent.h"
 #include "miscadmin.h"
 
 /* Cache lines of a vector to ask for before it is read. */
-#define PREFETCH_LINES	4
+#define PREFETCH_LINES	16
 
 /*
  * Vectors on pages that are pinned at once, while they are priced or given out:
@@ -111,19 +113,18 @@ vs_memgraph_vertex(VsMemGraph *graph, VsId id)
 		(base + (id & ((1u << graph->vertex_bits) - 1)) * graph->vertex_bytes);
 }
 
-const float *
+const void *
 vs_memgraph_vector(VsMemGraph *graph, VsId id)
 {
 	char	   *base;
 
 	if (id >= graph->shared->nvectors)
 		return NULL;
-	base = chunk(graph, (char **) graph->vectors,
+	base = chunk(graph, graph->vectors,
 				 graph->shared->chunks + graph->shared->max_chunks,
 				 id >> graph->vector_bits);
-	return (const float *)
-		(base + (id & ((1u << graph->vector_bits) - 1)) *
-		 vs_memgraph_vector_bytes(&graph->graph.index));
+	return base + (id & ((1u << graph->vector_bits) - 1)) *
+		vs_memgraph_vector_bytes(&graph->graph.index);
 }
 
 /* The list of a vertex at one of its levels. */
@@ -216,13 +217,12 @@ slot_of(const VsIndex *index, Buffer buffer, VsId id)
 
 /* Put a vector into its slot. */
 static void
-put_on_page(VsMemGraph *graph, VsId id, const float *vector)
+put_on_page(VsMemGraph *graph, VsId id, const void *vector)
 {
 	const VsIndex *index = &graph->graph.index;
 	Buffer		buffer = vs_memgraph_head(graph, block_of(index, id));
 
-	memcpy(VsVertexVector(index, slot_of(index, buffer, id)), vector,
-		   index->dims * sizeof(float));
+	memcpy(VsVertexVector(index, slot_of(index, buffer, id)), vector, index->vector_size);
 	UnlockReleaseBuffer(buffer);
 }
 
@@ -234,7 +234,7 @@ pin_vector(VsMemGraph *graph, VsId id)
 }
 
 /* All slots of a page were laid out in order, so the place is known. */
-static const float *
+static const void *
 pinned_vector(VsMemGraph *graph, Buffer buffer, VsId id)
 {
 	const VsIndex *index = &graph->graph.index;
@@ -256,12 +256,12 @@ prefetch_vector(VsMemGraph *graph, VsId id)
 	const char *vector = (const char *) vs_memgraph_vector(graph, id);
 
 	if (vector)
-		for (int line = 0; line < PREFETCH_LINES && line * 64 < index->dims * sizeof(float); line++)
+		for (int line = 0; line < PREFETCH_LINES && line * 64 < index->vector_size; line++)
 			vs_prefetch(vector + 64 * line);
 	else
 		vs_recent_prefetch(graph->rel, block_of(index, id), false,
 						   VsSlotPlace(index, 1 + id % index->slots_per_page) + index->vector_offset,
-						   index->dims * sizeof(float));
+						   index->vector_size);
 }
 
 /* ---- what graph.c asks for ---- */
@@ -294,11 +294,9 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 
 /* Price at most max_pins vertices. */
 static void
-price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
+price_some(VsMemGraph *graph, const void *query, VsCandidate *cands, int n)
 {
-	VsKernel	kernel = graph->graph.kernel;
-	int			dims = graph->graph.index.dims;
-	const float *vectors[MAX_PINS];
+	const void *vectors[MAX_PINS];
 	Buffer		pins[MAX_PINS];
 
 	for (int i = 0; i < n; i++)
@@ -310,7 +308,7 @@ price_some(VsMemGraph *graph, const float *query, VsCandidate *cands, int n)
 	{
 		if (vectors[i] == NULL)
 			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
-		cands[i].rank = kernel(query, vectors[i], dims);
+		cands[i].rank = vs_graph_rank(&graph->graph, query, vectors[i]);
 		if (BufferIsValid(pins[i]))
 			ReleaseBuffer(pins[i]);
 	}
@@ -326,7 +324,7 @@ mem_expect(VsGraph *base, VsId id)
  * Vectors are all over memory: let it fetch them side by side.
  */
 static int
-mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
+mem_price(VsGraph *base, const void *query, VsCandidate *cands, int n)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 
@@ -341,12 +339,12 @@ mem_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
  * A vector on a page stays pinned until mem_forget(); beyond a number of pins
  * it is copied.
  */
-static const float *
+static const void *
 mem_vector(VsGraph *base, VsId id)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
-	const float *vector = vs_memgraph_vector(graph, id);
-	float	   *copy;
+	const void *vector = vs_memgraph_vector(graph, id);
+	void	   *copy;
 	Buffer		buffer;
 
 	if (vector)
@@ -358,8 +356,8 @@ mem_vector(VsGraph *base, VsId id)
 		graph->held[graph->nheld++] = buffer;
 		return vector;
 	}
-	copy = palloc(base->index.dims * sizeof(float));
-	memcpy(copy, vector, base->index.dims * sizeof(float));
+	copy = palloc(base->index.vector_size);
+	memcpy(copy, vector, base->index.vector_size);
 	ReleaseBuffer(buffer);
 	return copy;
 }
@@ -410,12 +408,140 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	return same;
 }
 
+/* Ask memory for the list of a vertex. */
+static void
+mem_approach(VsGraph *base, VsId id, int level)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+	const char *vertex = (const char *) vs_memgraph_vertex(graph, id);
+
+	for (Size i = 0; level == 0 && i < graph->vertex_bytes; i += 64)
+		vs_prefetch(vertex + i);
+}
+
+/* Put a member at the end of a list that has room; false if it has none. */
+static bool
+append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int max,
+			  VsCandidate added, bool *there)
+{
+	bool		appended = false;
+
+	SpinLockAcquire(&vertex->lock);
+	for (int i = 0; i < list->n && !*there; i++)
+		*there = list->ids[i] == added.id;
+	if (!*there && list->n < max)
+	{
+		list_ranks(list, max)[list->n] = added.rank;
+		list_covers(list, max)[list->n] = VS_COVER_UNKNOWN;
+		list->ids[list->n++] = added.id;
+		appended = true;
+	}
+	SpinLockRelease(&vertex->lock);
+	return appended;
+}
+
+/*
+ * What one more member of a full list has to be compared with: those that nobody
+ * covers, until it is covered itself.
+ */
+static void
+compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members, int n,
+				   VsCandidate added)
+{
+	const void *vector = mem_vector(&graph->graph, added.id);
+	bool		covered = false;
+
+	for (int nearer = 1; nearer >= 0 && !covered; nearer--)
+		for (int i = 0; i < n && !covered; i++)
+		{
+			if (members[i].covered || (members[i].rank < added.rank) != nearer)
+				continue;
+			members[i].to_added = vs_graph_rank(&graph->graph, vector,
+												mem_vector(&graph->graph, old[i].id));
+			covered = nearer && members[i].to_added < added.rank;
+		}
+}
+
+/* Replace a member of a list, if the list is as it was, and note all covers. */
+static bool
+replace_member(VsMemVertex *vertex, VsMemList *list, int max, const VsCandidate *old, int nold,
+			   const VsMember *members, int gone, VsCandidate added, bool covered)
+{
+	bool		same;
+
+	SpinLockAcquire(&vertex->lock);
+	same = list_is(list, old, nold);
+	if (same)
+	{
+		for (int i = 0; i < nold; i++)
+			list_covers(list, max)[i] = members[i].covered ? VS_COVERED : VS_UNCOVERED;
+		list->ids[gone] = added.id;
+		list_ranks(list, max)[gone] = added.rank;
+		list_covers(list, max)[gone] = covered ? VS_COVERED : VS_UNCOVERED;
+	}
+	SpinLockRelease(&vertex->lock);
+	return same;
+}
+
+/*
+ * A list whose members' cover is known is shrunk without sorting it; the first
+ * time, graph.c finds out about all of them.
+ */
+static bool
+mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
+		 bool forced, VsId *gone)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+	VsMemVertex *there = vs_memgraph_vertex(graph, vertex->id);
+	VsMemList  *list = list_of(graph, there, level);
+	int			max = VsDegree(&base->index, level);
+	VsCandidate *old;
+	VsMember   *members;
+	bool		linked = false;
+
+	*gone = VS_INVALID_ID;
+	if (append_member(graph, there, list, max, added, &linked) || linked)
+		return true;
+	old = palloc(max * sizeof(VsCandidate));
+	members = palloc(max * sizeof(VsMember));
+	while (!linked)
+	{
+		VsMember	one = {.rank = forced ? 0 : added.rank};
+		int			n = mem_neighbours(base, vertex->id, level, old);
+		int			unknown = 0;
+		int			place;
+
+		for (int i = 0; i < n; i++)
+		{
+			members[i].rank = old[i].rank;
+			members[i].to_added = INFINITY;
+			members[i].covered = old[i].cover == VS_COVERED;
+			unknown += old[i].cover == VS_COVER_UNKNOWN;
+		}
+		if (unknown > 0)
+		{
+			linked = vs_graph_link_list(base, vertex, level, added, forced, gone);
+			break;
+		}
+		compare_with_added(graph, old, members, n, added);
+		place = vs_choose_gone(members, n, &one);
+		if (place == n)
+			break;
+		*gone = old[place].id;
+		linked = replace_member(there, list, max, old, n, members, place, added, one.covered);
+	}
+	pfree(old);
+	pfree(members);
+	mem_forget(base);
+	return linked;
+}
+
 /* ---- setting up ---- */
 
 Size
 vs_memgraph_vector_bytes(const VsIndex *index)
 {
-	return MAXALIGN(index->dims * sizeof(float));
+	return MAXALIGN(index->vector_size);
 }
 
 Size
@@ -451,12 +577,15 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
+	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_BYTES_L2) : NULL;
 	graph->graph.connected_later = true;
 	graph->graph.neighbours = mem_neighbours;
 	graph->graph.price = mem_price;
+	graph->graph.approach = mem_approach;
 	graph->graph.expect = mem_expect;
 	graph->graph.vector = mem_vector;
 	graph->graph.replace = mem_replace;
+	graph->graph.link = mem_link;
 	graph->graph.forget = mem_forget;
 	graph->shared = shared;
 	graph->arena = arena;
@@ -466,7 +595,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 	graph->vector_bits = chunk_bits(limit, vs_memgraph_vector_bytes(index));
 	graph->vertices = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(char *),
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(float *),
+	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(char *),
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
 
@@ -590,13 +719,13 @@ make_room(VsMemGraph *graph, int64 n)
  * A new vertex without links; VS_INVALID_ID if memory has run out.
  */
 static VsId
-new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerData *tid)
+new_vertex(VsMemGraph *graph, const void *vector, int level, const ItemPointerData *tid)
 {
 	VsMemShared *shared = graph->shared;
 	const VsIndex *index = &graph->graph.index;
 	VsArenaPtr	upper = 0;
 	VsMemVertex *vertex;
-	float	   *place;
+	void	   *place;
 	VsId		id;
 
 	if (level > 0)
@@ -623,9 +752,9 @@ new_vertex(VsMemGraph *graph, const float *vector, int level, const ItemPointerD
 	vertex->upper = upper;
 	ItemPointerSetInvalid(&vertex->upper_place);
 	ItemPointerSetInvalid(&vertex->overflow_place);
-	place = (float *) vs_memgraph_vector(graph, id);
+	place = (void *) vs_memgraph_vector(graph, id);
 	if (place)
-		memcpy(place, vector, index->dims * sizeof(float));
+		memcpy(place, vector, index->vector_size);
 	else
 		put_on_page(graph, id, vector);
 	return id;
@@ -661,7 +790,7 @@ raise_entry(VsMemShared *shared, VsId id, int level)
 }
 
 bool
-vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const float *vector,
+vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const void *vector,
 				   const ItemPointerData *tid)
 {
 	const VsIndex *index = &graph->graph.index;

@@ -72,7 +72,7 @@ typedef struct VsMemGraph
 	int			vertex_bits;	/* log2 of vertices a chunk */
 	int			vector_bits;	/* log2 of vectors a chunk */
 	char	  **vertices;		/* chunks by number, NULL until first used */
-	float	  **vectors;
+	char	  **vectors;
 	char	   *room;			/* rest of the block that lists are taken from */
 	VsArenaPtr	room_ptr;
 	Size		room_left;
@@ -107,7 +107,7 @@ extern Size vs_memgraph_vector_bytes(const VsIndex *index);
  * has run out.  Leaves scratch in CurrentMemoryContext.
  */
 extern bool vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
-							   const float *vector, const ItemPointerData *tid);
+							   const void *vector, const ItemPointerData *tid);
 
 /*
  * See to it that a path leads from the entry to every vertex, as far as that
@@ -126,7 +126,7 @@ extern const VsMemList *vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex,
 extern const ItemPointerData *vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex);
 
 /* A vector in memory; NULL if it lies in its slot. */
-extern const float *vs_memgraph_vector(VsMemGraph *graph, VsId id);
+extern const void *vs_memgraph_vector(VsMemGraph *graph, VsId id);
 
 /* See to it that the relation has this block, and all before it. */
 extern void vs_memgraph_extend(VsMemGraph *graph, BlockNumber block);

@@ -7,7 +7,8 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "am/page.h"
+#include "am/list.h"
+#include "quant/rotation.h"
 #include "miscadmin.h"
 #include "storage/freespace.h"
 #include "utils/memutils.h"
@@ -23,35 +24,116 @@
 /* ---- geometry ---- */
 
 /*
- * Levels are drawn with probability m^-level; this many no table reaches, and
- * the lists of all of them fit one AUX tuple.
+ * Codes: from how many dimensions on, and how many bits a dimension.  Fewer
+ * dimensions need finer codes; docs/file-format.md has the measurements.
  */
-static int
-max_level(int m)
+#define AUTO_MIN_DIMS		96
+#define TWO_BITS_MAX_DIMS	256
+#define FOUR_BITS_MAX_DIMS	64
+
+/* Whether there are codes for the metric. */
+static bool
+has_codes(VsMetric metric)
 {
-	return Min(40, (int) ((VS_MAX_TUPLE - VS_AUX_HEADER) / (sizeof(VsId) * m)));
+	return metric == VS_METRIC_L2 || metric == VS_METRIC_IP || metric == VS_METRIC_COSINE;
+}
+
+static int
+code_bits(int dims)
+{
+	return dims <= FOUR_BITS_MAX_DIMS ? 4 : dims <= TWO_BITS_MAX_DIMS ? 2 : 1;
+}
+
+static VsCodec
+codec_of_bits(int bits)
+{
+	return bits == 4 ? VS_CODEC_RABITQ4 : bits == 2 ? VS_CODEC_RABITQ2 :
+		bits == 1 ? VS_CODEC_RABITQ1 : VS_CODEC_NONE;
+}
+
+static int
+bits_of_codec(VsCodec codec)
+{
+	return codec == VS_CODEC_RABITQ4 ? 4 : codec == VS_CODEC_RABITQ2 ? 2 :
+		codec == VS_CODEC_RABITQ1 ? 1 : 0;
 }
 
 /* AUX tuples a vector needs when it does not fit its slot. */
 static int
-tails_needed(int dims)
+tails_needed(Size vector_bytes)
 {
-	return (dims * sizeof(float) + VS_TAIL_BYTES - 1) / VS_TAIL_BYTES;
+	return (vector_bytes + VS_TAIL_BYTES - 1) / VS_TAIL_BYTES;
 }
 
 /* Bytes of a slot whose vector part takes so many bytes. */
 static Size
-slot_size(int m, Size vector_bytes)
+slot_size(const VsIndex *index, Size vector_bytes, int degree)
 {
 	return MAXALIGN(sizeof(VsVertex)) + MAXALIGN(vector_bytes) +
-		MAXALIGN(2 * m * sizeof(VsId));
+		vs_list_size(index, degree);
+}
+
+static int
+slots_a_page(Size slot)
+{
+	return VS_PAGE_CAPACITY / (slot + sizeof(ItemIdData));
+}
+
+/*
+ * The degree of level 0.  The paper's is 2m.  Lists of codes may be shorter, if
+ * one more vertex fits the page then, by a little where a code has one bit and
+ * down to 5/4 of m where it is longer: what codes cost in room stays within what
+ * indexes of floats take.  And no vertex of codes spans pages: so, if it must
+ * be, lists are as short as m.  0: they do not fit even so.
+ */
+static int
+choose_degree(const VsIndex *index)
+{
+	int			degree = 2 * index->m;
+	int			least = index->bits == 1 ? degree - degree / 8 : (5 * index->m + 3) / 4;
+	int			slots;
+
+	if (index->bits == 0)
+		return degree;
+	while (degree >= index->m &&
+		   slot_size(index, index->vector_size, degree) > VS_MAX_TUPLE)
+		degree--;
+	if (degree < index->m)
+		return 0;
+	slots = slots_a_page(slot_size(index, index->vector_size, Min(least, degree)));
+	while (slots_a_page(slot_size(index, index->vector_size, degree)) < slots)
+		degree--;
+	return degree;
+}
+
+/*
+ * Levels are drawn with the probability of level_base^-level; this many no table
+ * reaches, and the lists of all of them fit one AUX tuple.
+ */
+static int
+max_level(const VsIndex *index)
+{
+	return Min(40, (int) ((VS_MAX_TUPLE - VS_AUX_HEADER) / index->upper_size));
+}
+
+/* What follows from metric, dimensions, m and the bits of codes. */
+static void
+set_shape(VsIndex *index)
+{
+	index->normalize = index->metric == VS_METRIC_COSINE;
+	index->padded = vs_rotation_padded(index->dims);
+	index->code_kind = index->metric == VS_METRIC_IP ? VS_RABITQ_IP : VS_RABITQ_L2;
+	index->vector_size = index->bits > 0 ? vs_bytes_size(index->padded) :
+		index->dims * sizeof(float);
+	index->upper_size = vs_list_size(index, index->m);
+	index->max_level = max_level(index);
 }
 
 VsIndex
 vs_index_from_meta(const VsMeta *meta)
 {
 	VsIndex		index;
-	Size		vector_bytes = meta->dims * sizeof(float);
+	Size		vector_part;
 
 	memset(&index, 0, sizeof(index));
 	index.metric = (VsMetric) meta->metric;
@@ -60,31 +142,59 @@ vs_index_from_meta(const VsMeta *meta)
 	index.ef_construction = meta->ef_construction;
 	index.quantization = (VsQuantization) meta->quantization;
 	index.codecs = meta->codecs;
+	index.bits = bits_of_codec((VsCodec) (meta->codecs >> 4));
 	index.slot_bits = meta->slot_bits;
 	index.slots_per_page = meta->slots_per_page;
 	index.vertex_size = meta->vertex_size;
+	index.degree = meta->degree;
 	index.seed = meta->seed;
-	index.normalize = index.metric == VS_METRIC_COSINE;
-	index.max_level = max_level(index.m);
+	set_shape(&index);
 
-	if (slot_size(index.m, vector_bytes) > VS_MAX_TUPLE)
+	vector_part = index.vector_size;
+	if (slot_size(&index, vector_part, index.degree) > VS_MAX_TUPLE)
 	{
-		index.ntails = tails_needed(index.dims);
-		vector_bytes = index.ntails * sizeof(ItemPointerData);
+		index.ntails = tails_needed(vector_part);
+		vector_part = index.ntails * sizeof(ItemPointerData);
 	}
 	index.vector_offset = MAXALIGN(sizeof(VsVertex));
-	index.ids_offset = index.vector_offset + MAXALIGN(vector_bytes) + 8 * meta->nattwords;
+	index.list_offset = index.vector_offset + MAXALIGN(vector_part) + 8 * meta->nattwords;
 	return index;
 }
 
-void
+/*
+ * Bits of the codes that an index has: 0 for none, -1 if codes are asked for
+ * and cannot be had.
+ */
+static int
+choose_bits(VsIndex *index, VsQuantization quantization)
+{
+	if (quantization == VS_QUANTIZATION_NONE ||
+		(quantization == VS_QUANTIZATION_AUTO && index->dims < AUTO_MIN_DIMS))
+		return 0;
+	index->bits = code_bits(index->dims);
+	set_shape(index);
+	if (has_codes(index->metric) && choose_degree(index) > 0 && index->max_level > 0)
+		return index->bits;
+	return quantization == VS_QUANTIZATION_AUTO ? 0 : -1;
+}
+
+bool
 vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 			 int ef_construction, VsQuantization quantization)
 {
-	Size		size = slot_size(m, dims * sizeof(float));
+	VsIndex		index = {.metric = metric,.dims = dims,.m = m};
+	int			bits = choose_bits(&index, quantization);
+	Size		size;
 
+	if (bits < 0)
+		return false;
+	index.bits = bits;
+	set_shape(&index);
+	index.degree = choose_degree(&index);
+	size = slot_size(&index, index.vector_size, index.degree);
 	if (size > VS_MAX_TUPLE)
-		size = slot_size(m, tails_needed(dims) * sizeof(ItemPointerData));
+		size = slot_size(&index, tails_needed(index.vector_size) * sizeof(ItemPointerData),
+						 index.degree);
 
 	memset(meta, 0, sizeof(VsMeta));
 	meta->magic = VS_MAGIC;
@@ -94,9 +204,10 @@ vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 	meta->m = m;
 	meta->ef_construction = ef_construction;
 	meta->quantization = quantization;
-	meta->codecs = VS_CODECS(VS_CODEC_F32, VS_CODEC_NONE);
+	meta->codecs = VS_CODECS(bits > 0 ? VS_CODEC_SQ8 : VS_CODEC_F32, codec_of_bits(bits));
 	meta->vertex_size = size;
-	meta->slots_per_page = VS_PAGE_CAPACITY / (size + sizeof(ItemIdData));
+	meta->degree = index.degree;
+	meta->slots_per_page = slots_a_page(size);
 	while ((1 << meta->slot_bits) < meta->slots_per_page)
 		meta->slot_bits++;
 	meta->seed = UINT64CONST(0x9E3779B97F4A7C15);
@@ -105,6 +216,7 @@ vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 	meta->aux_block = InvalidBlockNumber;
 	for (int i = 0; i < VS_ROWS_KINDS; i++)
 		ItemPointerSetInvalid(&meta->rows[i]);
+	return true;
 }
 
 void

@@ -27,11 +27,13 @@
 
 #include "access/generic_xlog.h"
 #include "distance/distance.h"
+#include "quant/bytes.h"
+#include "quant/rabitq.h"
 #include "storage/bufmgr.h"
 #include "storage/itemptr.h"
 #include "utils/rel.h"
 
-#define VS_FORMAT_VERSION	1
+#define VS_FORMAT_VERSION	2
 #define VS_MAGIC			0x56454353	/* "VECS" */
 #define VS_META_BLOCK		0
 
@@ -76,7 +78,7 @@ typedef enum VsCodec
 	VS_CODEC_NONE = 0,			/* codec B only: no neighbour codes */
 	VS_CODEC_F32 = 1,
 	VS_CODEC_F16 = 2,
-	VS_CODEC_SQ8 = 3,
+	VS_CODEC_SQ8 = 3,			/* VsBytes of the rotated vector */
 	VS_CODEC_SQ4 = 4,
 	VS_CODEC_RABITQ1 = 5,
 	VS_CODEC_RABITQ2 = 6,
@@ -101,8 +103,7 @@ typedef enum VsVertexState
 /*
  * A vertex.  Behind this header, each part at a multiple of 8 from the start:
  * the self vector (or the ItemPointers of its tails), filter attributes
- * (nattwords * 8 bytes), degree neighbour ids of level 0, neighbour codes.
- * Absent neighbours are VS_INVALID_ID and may stand anywhere in the list.
+ * (nattwords * 8 bytes), the list of level 0 (list.h).
  */
 typedef struct VsVertex
 {
@@ -128,7 +129,7 @@ typedef struct VsVertex
 
 typedef enum VsAuxKind
 {
-	VS_AUX_UPPER = 1,			/* part = levels; m ids a level, from level 1 */
+	VS_AUX_UPPER = 1,			/* part = levels; a list each, from level 1 */
 	VS_AUX_TIDS,				/* count heap TIDs; next = older segment */
 	VS_AUX_TAIL,				/* part = number of this chunk of the vector */
 	VS_AUX_ROWS					/* part = VsRowsKind; count heap TIDs */
@@ -194,6 +195,8 @@ typedef struct VsMeta
 	uint8		nattwords;
 	uint16		slots_per_page;
 	uint16		vertex_size;	/* bytes of a slot, 8-aligned */
+	uint16		degree;			/* of level 0; of the others it is m */
+	uint16		unused[3];
 	uint64		seed;			/* of the levels and of the rotation */
 
 	/* Where a search enters; VS_INVALID_ID while the graph is empty. */
@@ -221,6 +224,9 @@ typedef struct VsMeta
 /*
  * What every operation needs to know, read once from the metapage and kept in
  * the relation cache (rd_amcache): only fields that never change.
+ *
+ * An index of codes keeps each vector as VsBytes, rotated, and beside each
+ * neighbour's id its RaBitQ code; other indexes keep floats, and ids alone.
  */
 typedef struct VsIndex
 {
@@ -230,19 +236,28 @@ typedef struct VsIndex
 	int			ef_construction;
 	VsQuantization quantization;
 	int			codecs;
+	int			bits;			/* of a code, a dimension; 0: no codes */
+	int			padded;			/* dimensions of a rotated vector */
+	VsRabitqKind code_kind;		/* what codes estimate */
 	int			slot_bits;
 	int			slots_per_page;
 	int			vertex_size;
+	int			degree;			/* of level 0 */
+	int			upper_size;		/* bytes of a list of an upper level */
+	int			vector_size;	/* bytes of a vector as it is kept */
 	int			ntails;			/* AUX tuples a vector needs; 0: inline */
 	int			vector_offset;	/* of the vector, or of the tails' pointers */
-	int			ids_offset;
+	int			list_offset;	/* of the list of level 0 */
 	int			max_level;
 	uint64		seed;
 	bool		normalize;		/* the index keeps unit vectors */
 } VsIndex;
 
-/* A metapage for these options: geometry computed, graph empty. */
-extern void vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
+/*
+ * A metapage for these options: geometry computed, graph empty.  False if codes
+ * are asked for that the metric does not have, or that do not fit a page.
+ */
+extern bool vs_meta_init(VsMeta *meta, VsMetric metric, int dims, int m,
 						 int ef_construction, VsQuantization quantization);
 
 /* Make a page the metapage with this content. */
@@ -257,7 +272,7 @@ extern VsIndex vs_index_open(Relation rel);
 /* A copy of the metapage as it is now. */
 extern VsMeta vs_meta_read(Relation rel);
 
-#define VsDegree(index, level)	((level) == 0 ? 2 * (index)->m : (index)->m)
+#define VsDegree(index, level)	((level) == 0 ? (index)->degree : (index)->m)
 #define VsMakeId(index, block, offset) \
 	(((VsId) (block) << (index)->slot_bits) | (VsId) ((offset) - 1))
 #define VsIdBlock(index, id)	((BlockNumber) ((id) >> (index)->slot_bits))
@@ -272,15 +287,15 @@ extern VsMeta vs_meta_read(Relation rel);
 	(BLCKSZ - MAXALIGN(sizeof(VsPageSpecial)) - (Size) (offset) * (index)->vertex_size)
 
 /* Parts of a vertex. */
-#define VsVertexVector(index, v)	((float *) ((char *) (v) + (index)->vector_offset))
+#define VsVertexVector(index, v)	((void *) ((char *) (v) + (index)->vector_offset))
 #define VsVertexTails(index, v) \
 	((ItemPointerData *) ((char *) (v) + (index)->vector_offset))
-#define VsVertexIds(index, v)		((VsId *) ((char *) (v) + (index)->ids_offset))
+#define VsVertexIds(index, v)		((VsId *) ((char *) (v) + (index)->list_offset))
 
 /* Parts of an AUX tuple. */
-#define VsUpperSize(index, level)	(VS_AUX_HEADER + sizeof(VsId) * (index)->m * (level))
+#define VsUpperSize(index, level)	(VS_AUX_HEADER + (index)->upper_size * (level))
 #define VsUpperIds(index, aux, level) \
-	((VsId *) (aux)->data + (index)->m * ((level) - 1))
+	((VsId *) ((aux)->data + (index)->upper_size * ((level) - 1)))
 #define VsAuxTids(aux)		((ItemPointerData *) (aux)->data)
 
 /* ---- reading ---- */

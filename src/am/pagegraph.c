@@ -15,6 +15,7 @@
 
 #include "am/pagegraph.h"
 #include "am/recent.h"
+#include "am/rerank.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/spccache.h"
@@ -24,7 +25,7 @@ typedef struct VsVectorEntry
 {
 	VsId		id;
 	char		status;
-	float	   *vector;			/* NULL: the vertex is gone */
+	void	   *vector;			/* NULL: the vertex is gone */
 } VsVectorEntry;
 
 #define SH_PREFIX		vsvectors
@@ -140,7 +141,7 @@ unlock_and_read_tails(VsPageGraph *graph, Buffer buffer, VsId id, const VsVertex
  * Rank one vertex against the query; its page is pinned, and is not afterwards.
  */
 static bool
-price_pinned(VsPageGraph *graph, const float *query, VsCandidate *cand, Buffer buffer)
+price_pinned(VsPageGraph *graph, const void *query, VsCandidate *cand, Buffer buffer)
 {
 	const VsIndex *index = &graph->graph.index;
 	VsVertex   *vertex = lock_pinned(index, cand->id, BUFFER_LOCK_SHARE, buffer);
@@ -153,10 +154,10 @@ price_pinned(VsPageGraph *graph, const float *query, VsCandidate *cand, Buffer b
 	{
 		if (!unlock_and_read_tails(graph, buffer, cand->id, vertex))
 			return false;
-		cand->rank = graph->graph.kernel(query, graph->buffer, index->dims);
+		cand->rank = vs_graph_rank(&graph->graph, query, graph->buffer);
 		return true;
 	}
-	cand->rank = graph->graph.kernel(query, VsVertexVector(index, vertex), index->dims);
+	cand->rank = vs_graph_rank(&graph->graph, query, VsVertexVector(index, vertex));
 	UnlockReleaseBuffer(buffer);
 	return true;
 }
@@ -192,7 +193,7 @@ prefetch(VsPageGraph *graph, const VsCandidate *cands, int n)
  * Rank at most MAX_PINS vertices; those that are left go to out.
  */
 static int
-price_some(VsPageGraph *graph, const float *query, const VsCandidate *cands, int n,
+price_some(VsPageGraph *graph, const void *query, const VsCandidate *cands, int n,
 		   VsCandidate *out)
 {
 	Buffer		pins[MAX_PINS];
@@ -219,7 +220,7 @@ price_some(VsPageGraph *graph, const float *query, const VsCandidate *cands, int
  * A few vertices at a time; while they are ranked, memory fetches the next few.
  */
 static int
-page_price(VsGraph *base, const float *query, VsCandidate *cands, int n)
+page_price(VsGraph *base, const void *query, VsCandidate *cands, int n)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
 	int			left = 0;
@@ -256,6 +257,29 @@ copy_ids(const VsId *ids, int n, VsCandidate *out)
 	return found;
 }
 
+/*
+ * Lock the page of a vertex's upper lists; NULL, and no pin, if the vertex of
+ * this version has none as high as level.
+ */
+static VsAux *
+lock_upper(VsPageGraph *graph, const ItemPointerData *upper, VsId id, uint16 version,
+		   int level, int mode, Buffer *buffer)
+{
+	VsAux	   *aux;
+
+	if (!ItemPointerIsValid(upper) ||
+		!block_exists(graph, ItemPointerGetBlockNumber(upper)))
+		return NULL;
+	*buffer = vs_recent_read(graph->rel, ItemPointerGetBlockNumber(upper));
+	LockBuffer(*buffer, mode);
+	aux = vs_page_aux(BufferGetPage(*buffer), ItemPointerGetOffsetNumber(upper), NULL);
+	if (aux && aux->kind == VS_AUX_UPPER && aux->owner == id && aux->version == version &&
+		level <= aux->part)
+		return aux;
+	UnlockReleaseBuffer(*buffer);
+	return NULL;
+}
+
 static int
 page_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
@@ -280,15 +304,262 @@ page_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	version = vertex->version;
 	UnlockReleaseBuffer(buffer);
 
-	buffer = vs_aux_lock(graph->rel, &upper, VS_AUX_UPPER, id, version,
-						 BUFFER_LOCK_SHARE, &aux);
-	if (!BufferIsValid(buffer))
+	aux = lock_upper(graph, &upper, id, version, level, BUFFER_LOCK_SHARE, &buffer);
+	if (aux == NULL)
 		return 0;
-	if (level <= aux->part)
-		n = copy_ids(VsUpperIds(index, aux, level), VsDegree(index, level), out);
+	n = copy_ids(VsUpperIds(index, aux, level), VsDegree(index, level), out);
 	UnlockReleaseBuffer(buffer);
 	return n;
 }
+
+/* ---- lists that price their members ---- */
+
+static void
+page_begin(VsGraph *base, const void *vector)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+
+	graph->begun = vector;
+	vs_rabitq_query_init_bytes(graph->query, base->index.bits, base->index.padded, vector);
+}
+
+/* Copy those members of a list that were not visited, with estimated ranks. */
+static int
+copy_estimates(VsPageGraph *graph, const VsList *list, float owner_rank, VsIdSet *visited,
+			   VsCandidate *out)
+{
+	int			n = 0;
+
+	for (int i = 0; i < list->degree; i++)
+		if (list->ids[i] != VS_INVALID_ID && vs_idset_add(visited, list->ids[i]))
+			graph->places[n++] = i;
+	vs_list_estimate(list, graph->query, owner_rank, graph->places, n, graph->ranks);
+	for (int i = 0; i < n; i++)
+	{
+		out[i].id = list->ids[graph->places[i]];
+		out[i].rank = graph->ranks[i];
+		out[i].version = 0;
+		out[i].dead = false;
+		out[i].cover = VS_COVER_UNKNOWN;
+	}
+	return n;
+}
+
+/*
+ * Room for one more vector.  Blocks are used again for the next row: giving
+ * megabytes back and getting them anew for each costs more than filling them.
+ */
+static void *
+take_vector(VsPageGraph *graph)
+{
+	Size		bytes = graph->graph.index.vector_size;
+	int			block = graph->nkept / VECTORS_A_BLOCK;
+	int			place = graph->nkept % VECTORS_A_BLOCK;
+
+	if (block == graph->nblocks_kept)
+	{
+		MemoryContext old = MemoryContextSwitchTo(graph->context);
+		int			size = (block + 1) * sizeof(char *);
+
+		graph->kept = graph->kept ? repalloc(graph->kept, size) : palloc(size);
+		graph->kept[block] = palloc(VECTORS_A_BLOCK * bytes);
+		graph->nblocks_kept++;
+		MemoryContextSwitchTo(old);
+	}
+	graph->nkept++;
+	return graph->kept[block] + place * bytes;
+}
+
+/* Where the vector of a vertex is to be kept; *found if it is there already. */
+static VsVectorEntry *
+vector_entry(VsPageGraph *graph, VsId id, bool *found)
+{
+	VsVectorEntry *entry;
+
+	if (graph->vectors == NULL)
+		graph->vectors = vsvectors_create(graph->context, 256, NULL);
+	entry = vsvectors_insert(graph->vectors, id, found);
+	if (!*found)
+		entry->vector = NULL;
+	return entry;
+}
+
+/* Keep the vector of a vertex whose page is locked. */
+static void
+keep_vector(VsPageGraph *graph, VsId id, const VsVertex *vertex)
+{
+	const VsIndex *index = &graph->graph.index;
+	bool		found;
+	VsVectorEntry *entry = vector_entry(graph, id, &found);
+
+	if (!found)
+		entry->vector = memcpy(take_vector(graph), VsVertexVector(index, vertex),
+							   index->vector_size);
+}
+
+/*
+ * An upper list lies on another page than the vertex; no lock is held while going
+ * from one to the other, and the version tells whether they belong together.
+ */
+static int
+page_expand(VsGraph *base, VsCandidate *cand, int level, VsIdSet *visited, VsCandidate *out)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+	const VsIndex *index = &base->index;
+	Buffer		buffer;
+	VsVertex   *vertex = lock_vertex(graph, cand->id, BUFFER_LOCK_SHARE, &buffer);
+	ItemPointerData upper;
+	VsAux	   *aux;
+	VsList		list;
+	int			n;
+
+	if (vertex == NULL)
+		return -1;
+	cand->version = vertex->version;
+	cand->dead = VsVertexGetState(vertex) == VS_TOMBSTONE;
+	cand->rank = vs_graph_rank(base, graph->begun, VsVertexVector(index, vertex));
+	if (graph->keeps)
+		keep_vector(graph, cand->id, vertex);
+	if (level == 0)
+		list = VsVertexList(index, vertex);
+	else
+	{
+		upper = vertex->upper;
+		UnlockReleaseBuffer(buffer);
+		aux = lock_upper(graph, &upper, cand->id, cand->version, level,
+						 BUFFER_LOCK_SHARE, &buffer);
+		if (aux == NULL)
+			return 0;
+		list = VsUpperList(index, aux, level);
+	}
+	n = copy_estimates(graph, &list, cand->rank, visited, out);
+	UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+/*
+ * The place in a list for one more member, or -1 if it is full of better ones
+ * (unless forced), or if the member is there.  Who is covered then is noted in
+ * members, by place.
+ */
+static int
+choose_place(VsPageGraph *graph, const VsList *list, const void *owner, VsCandidate added,
+			 bool forced, VsMember *members, bool *covered)
+{
+	const VsIndex *index = &graph->graph.index;
+	uint16	   *places = graph->places;
+	float	   *ranks = graph->ranks;
+	float	   *to_added = graph->ranks + list->degree;
+	VsMember	one = {.rank = forced ? 0 : added.rank};
+	VsMember   *there = palloc(list->degree * sizeof(VsMember));
+	int			place = vs_list_find(list, VS_INVALID_ID);
+	int			n = 0;
+	int			gone;
+
+	for (int i = 0; i < list->degree; i++)
+		if (list->ids[i] != VS_INVALID_ID)
+			places[n++] = i;
+	vs_rabitq_query_init_bytes(graph->owner, index->bits, index->padded, owner);
+	vs_list_estimate(list, graph->owner, 0, places, n, ranks);
+	vs_list_estimate(list, graph->query, added.rank, places, n, to_added);
+	for (int i = 0; i < n; i++)
+	{
+		there[i].rank = ranks[i];
+		there[i].to_added = to_added[i];
+		there[i].covered = vs_list_is_covered(list, places[i]);
+	}
+	gone = vs_choose_gone(there, n, &one);
+	if (place < 0 && gone < n)
+		place = places[gone];
+	for (int i = 0; i < n; i++)
+		members[places[i]] = there[i];
+	*covered = one.covered;
+	pfree(there);
+	return place;
+}
+
+/*
+ * Put one more member into the list that begins at an offset of a locked page.
+ */
+static bool
+add_to_list(VsPageGraph *graph, Buffer buffer, Size offset, int degree, const void *owner,
+			VsCandidate added, bool forced, VsId *gone)
+{
+	const VsIndex *index = &graph->graph.index;
+	VsList		list = vs_list_at(index, (char *) BufferGetPage(buffer) + offset, degree);
+	VsMember   *members;
+	bool		covered;
+	VsEdit		edit;
+	int			place;
+
+	if (vs_list_find(&list, added.id) >= 0)
+		return true;
+	members = palloc(degree * sizeof(VsMember));
+	place = choose_place(graph, &list, owner, added, forced, members, &covered);
+	if (place >= 0)
+	{
+		*gone = list.ids[place];
+		edit = vs_edit_begin(graph->rel);
+		list = vs_list_at(index, (char *) vs_edit_page(&edit, buffer) + offset, degree);
+		for (int i = 0; i < degree; i++)
+			if (list.ids[i] != VS_INVALID_ID)
+				vs_list_set_covered(&list, i, members[i].covered);
+		vs_list_put(index, &list, place, added.id, covered, graph->begun, owner);
+		vs_edit_commit(&edit);
+	}
+	pfree(members);
+	return place >= 0;
+}
+
+/*
+ * All under the lock under which it is written: nobody changes the list meanwhile,
+ * and no neighbour has to be looked at.
+ */
+static bool
+page_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
+		  bool forced, VsId *gone)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+	const VsIndex *index = &base->index;
+	const void *owner = level > 0 ? base->vector(base, vertex->id) : NULL;
+	Buffer		buffer;
+	VsVertex   *there = lock_vertex(graph, vertex->id, level > 0 ? BUFFER_LOCK_SHARE :
+									BUFFER_LOCK_EXCLUSIVE, &buffer);
+	void	   *start;
+	bool		linked;
+
+	*gone = VS_INVALID_ID;
+	if (there == NULL)
+		return true;
+	if (there->version != vertex->version)
+	{
+		UnlockReleaseBuffer(buffer);
+		return true;
+	}
+	if (level == 0)
+	{
+		owner = VsVertexVector(index, there);
+		start = VsVertexIds(index, there);
+	}
+	else
+	{
+		ItemPointerData upper = there->upper;
+		VsAux	   *aux;
+
+		UnlockReleaseBuffer(buffer);
+		aux = owner ? lock_upper(graph, &upper, vertex->id, vertex->version, level,
+								 BUFFER_LOCK_EXCLUSIVE, &buffer) : NULL;
+		if (aux == NULL)
+			return true;
+		start = VsUpperIds(index, aux, level);
+	}
+	linked = add_to_list(graph, buffer, (char *) start - (char *) BufferGetPage(buffer),
+						 VsDegree(index, level), owner, added, forced, gone);
+	UnlockReleaseBuffer(buffer);
+	return linked;
+}
+
+/* ---- vectors ---- */
 
 static void
 page_expect(VsGraph *base, VsId id)
@@ -302,49 +573,19 @@ page_expect(VsGraph *base, VsId id)
 	prefetch(graph, &cand, 1);
 }
 
-/*
- * Room for one more vector.  Blocks are used again for the next row: giving
- * megabytes back and getting them anew for each costs more than filling them.
- */
-static float *
-take_vector(VsPageGraph *graph)
-{
-	int			dims = graph->graph.index.dims;
-	int			block = graph->nkept / VECTORS_A_BLOCK;
-	int			place = graph->nkept % VECTORS_A_BLOCK;
-
-	if (block == graph->nblocks_kept)
-	{
-		MemoryContext old = MemoryContextSwitchTo(graph->context);
-		int			size = (block + 1) * sizeof(float *);
-
-		graph->kept = graph->kept ? repalloc(graph->kept, size) : palloc(size);
-		graph->kept[block] = palloc((Size) VECTORS_A_BLOCK * dims * sizeof(float));
-		graph->nblocks_kept++;
-		MemoryContextSwitchTo(old);
-	}
-	graph->nkept++;
-	return graph->kept[block] + (Size) place * dims;
-}
-
-static const float *
+static const void *
 page_vector(VsGraph *base, VsId id)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
 	const VsIndex *index = &base->index;
-	Size		bytes = index->dims * sizeof(float);
 	bool		found;
-	VsVectorEntry *entry;
+	VsVectorEntry *entry = vector_entry(graph, id, &found);
 	VsVertex   *vertex;
 	Buffer		buffer;
-	float	   *copy;
+	void	   *copy;
 
-	if (graph->vectors == NULL)
-		graph->vectors = vsvectors_create(graph->context, 256, NULL);
-	entry = vsvectors_insert(graph->vectors, id, &found);
 	if (found)
 		return entry->vector;
-	entry->vector = NULL;
 	vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);
 	if (vertex == NULL)
 		return NULL;
@@ -353,14 +594,24 @@ page_vector(VsGraph *base, VsId id)
 	{
 		if (!unlock_and_read_tails(graph, buffer, id, vertex))
 			return NULL;
-		memcpy(copy, graph->buffer, bytes);
+		memcpy(copy, graph->buffer, index->vector_size);
 	}
 	else
 	{
-		memcpy(copy, VsVertexVector(index, vertex), bytes);
+		memcpy(copy, VsVertexVector(index, vertex), index->vector_size);
 		UnlockReleaseBuffer(buffer);
 	}
 	return entry->vector = copy;
+}
+
+static void
+page_approach(VsGraph *base, VsId id, int level)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+	VsCandidate cand = {.id = id};
+
+	fetch(graph, &cand, 1);
+	prefetch(graph, &cand, 1);
 }
 
 /*
@@ -372,51 +623,72 @@ page_forget(VsGraph *base)
 	VsPageGraph *graph = (VsPageGraph *) base;
 
 	if (graph->vectors &&
-		graph->vectors->members * base->index.dims * sizeof(float) > MAX_VECTOR_BYTES)
+		graph->vectors->members * (Size) base->index.vector_size > MAX_VECTOR_BYTES)
 		vs_pagegraph_reset(graph);
 }
 
-/* Whether the list holds just these n ids, in this order, holes aside. */
+/* Whether the list holds just these n ids, in this order, free places aside. */
 static bool
-list_is(const VsId *ids, int max, const VsCandidate *old, int nold)
+list_is(const VsList *list, const VsCandidate *old, int nold)
 {
 	int			n = 0;
 
-	for (int i = 0; i < max; i++)
-		if (ids[i] != VS_INVALID_ID && (n >= nold || ids[i] != old[n++].id))
+	for (int i = 0; i < list->degree; i++)
+		if (list->ids[i] != VS_INVALID_ID && (n >= nold || list->ids[i] != old[n++].id))
 			return false;
 	return n == nold;
 }
 
 /*
- * Write the new ids where the old ones stood: an id that stays keeps its
+ * The vector of a vertex, which page_replace() got if it is there, and whether
+ * it can be put into a list: without codes no vector is needed.
+ */
+static const void *
+vector_at_hand(VsPageGraph *graph, VsId id)
+{
+	VsVectorEntry *entry = graph->graph.index.bits > 0 ?
+		vsvectors_lookup(graph->vectors, id) : NULL;
+
+	return entry ? entry->vector : NULL;
+}
+
+static bool
+has_vector(VsPageGraph *graph, VsId id)
+{
+	return graph->graph.index.bits == 0 || vector_at_hand(graph, id) != NULL;
+}
+
+/*
+ * Write the new members where the old ones stood: one that stays keeps its
  * place, so that the log record is short.
  */
 static void
-write_list(VsId *ids, int max, const VsCandidate *new, int nnew)
+write_list(VsPageGraph *graph, VsList *list, const void *owner, const VsCandidate *new, int nnew)
 {
 	bool	   *placed = palloc0(nnew * sizeof(bool) + 1);
 	int			next = 0;
 
-	for (int i = 0; i < max; i++)
+	for (int i = 0; i < list->degree; i++)
 	{
 		bool		stays = false;
 
 		for (int j = 0; j < nnew && !stays; j++)
-			if (!placed[j] && new[j].id == ids[i])
+			if (!placed[j] && new[j].id == list->ids[i])
 				placed[j] = stays = true;
 		if (!stays)
-			ids[i] = VS_INVALID_ID;
+			list->ids[i] = VS_INVALID_ID;
 	}
-	for (int i = 0; i < max; i++)
+	for (int i = 0; i < list->degree; i++)
 	{
-		if (ids[i] != VS_INVALID_ID)
+		if (list->ids[i] != VS_INVALID_ID)
 			continue;
-		while (next < nnew && placed[next])
+		while (next < nnew && (placed[next] || !has_vector(graph, new[next].id)))
 			next++;
 		if (next == nnew)
 			break;
-		ids[i] = new[next++].id;
+		vs_list_put(&graph->graph.index, list, i, new[next].id,
+					new[next].cover == VS_COVERED, vector_at_hand(graph, new[next].id), owner);
+		next++;
 	}
 	pfree(placed);
 }
@@ -429,12 +701,10 @@ replace_bottom(VsPageGraph *graph, const VsCandidate *vertex,
 			   const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
 {
 	const VsIndex *index = &graph->graph.index;
-	int			max = VsDegree(index, 0);
-	OffsetNumber offset = VsIdOffset(index, vertex->id);
 	Buffer		buffer;
 	VsVertex   *there = lock_vertex(graph, vertex->id, BUFFER_LOCK_EXCLUSIVE, &buffer);
 	VsEdit		edit;
-	Page		page;
+	VsList		list;
 
 	if (there == NULL)
 		return true;
@@ -443,14 +713,16 @@ replace_bottom(VsPageGraph *graph, const VsCandidate *vertex,
 		UnlockReleaseBuffer(buffer);
 		return true;
 	}
-	if (!list_is(VsVertexIds(index, there), max, old, nold))
+	list = VsVertexList(index, there);
+	if (!list_is(&list, old, nold))
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
 	edit = vs_edit_begin(graph->rel);
-	page = vs_edit_page(&edit, buffer);
-	write_list(VsVertexIds(index, vs_page_vertex(page, offset)), max, new, nnew);
+	there = vs_page_vertex(vs_edit_page(&edit, buffer), VsIdOffset(index, vertex->id));
+	list = VsVertexList(index, there);
+	write_list(graph, &list, VsVertexVector(index, there), new, nnew);
 	vs_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -460,40 +732,35 @@ replace_bottom(VsPageGraph *graph, const VsCandidate *vertex,
  * Replace a list of the vertex's upper-level tuple.
  */
 static bool
-replace_upper(VsPageGraph *graph, const VsCandidate *vertex, int level,
+replace_upper(VsPageGraph *graph, const VsCandidate *vertex, int level, const void *owner,
 			  const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
 {
 	const VsIndex *index = &graph->graph.index;
-	int			max = VsDegree(index, level);
 	Buffer		buffer;
 	VsVertex   *there = lock_vertex(graph, vertex->id, BUFFER_LOCK_SHARE, &buffer);
 	ItemPointerData upper;
 	VsAux	   *aux;
 	VsEdit		edit;
-	Page		page;
+	VsList		list;
 
 	if (there == NULL)
 		return true;
 	upper = there->upper;
 	UnlockReleaseBuffer(buffer);
-	buffer = vs_aux_lock(graph->rel, &upper, VS_AUX_UPPER, vertex->id, vertex->version,
-						 BUFFER_LOCK_EXCLUSIVE, &aux);
-	if (!BufferIsValid(buffer))
+	aux = lock_upper(graph, &upper, vertex->id, vertex->version, level,
+					 BUFFER_LOCK_EXCLUSIVE, &buffer);
+	if (aux == NULL)
 		return true;
-	if (level > aux->part)
-	{
-		UnlockReleaseBuffer(buffer);
-		return true;
-	}
-	if (!list_is(VsUpperIds(index, aux, level), max, old, nold))
+	list = VsUpperList(index, aux, level);
+	if (!list_is(&list, old, nold))
 	{
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
 	edit = vs_edit_begin(graph->rel);
-	page = vs_edit_page(&edit, buffer);
-	aux = vs_page_aux(page, ItemPointerGetOffsetNumber(&upper), NULL);
-	write_list(VsUpperIds(index, aux, level), max, new, nnew);
+	aux = vs_page_aux(vs_edit_page(&edit, buffer), ItemPointerGetOffsetNumber(&upper), NULL);
+	list = VsUpperList(index, aux, level);
+	write_list(graph, &list, owner, new, nnew);
 	vs_edit_commit(&edit);
 	UnlockReleaseBuffer(buffer);
 	return true;
@@ -504,19 +771,54 @@ page_replace(VsGraph *base, const VsCandidate *vertex, int level,
 			 const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
+	const void *owner = NULL;
 
+	/* Codes are written from vectors, and none can be read under the lock. */
+	if (base->index.bits > 0)
+	{
+		for (int i = 0; i < nnew; i++)
+			page_vector(base, new[i].id);
+		owner = page_vector(base, vertex->id);
+		if (owner == NULL)
+			return true;
+	}
 	if (level == 0)
 		return replace_bottom(graph, vertex, old, nold, new, nnew);
-	return replace_upper(graph, vertex, level, old, nold, new, nnew);
+	return replace_upper(graph, vertex, level, owner, old, nold, new, nnew);
+}
+
+/* What codes need. */
+static void
+init_codes(VsPageGraph *graph, VsPurpose purpose, MemoryContext parent)
+{
+	VsGraph    *base = &graph->graph;
+	const VsIndex *index = &base->index;
+	Size		query_size = vs_rabitq_query_size(index->bits, index->padded);
+	bool		by_ip = purpose == VS_TO_SEARCH && index->metric == VS_METRIC_IP;
+
+	base->bytes_kernel = vs_bytes_kernel(by_ip ? VS_BYTES_IP : VS_BYTES_L2);
+	if (by_ip != (index->code_kind == VS_RABITQ_IP))
+		return;					/* codes estimate something else */
+	base->begin = page_begin;
+	base->expand = page_expand;
+	base->approach = page_approach;
+	if (purpose == VS_TO_LINK)
+		base->link = page_link;
+	graph->keeps = purpose == VS_TO_LINK;
+	graph->query = MemoryContextAlloc(parent, query_size);
+	graph->owner = MemoryContextAlloc(parent, query_size);
+	graph->ranks = MemoryContextAlloc(parent, 2 * index->degree * sizeof(float));
+	graph->places = MemoryContextAlloc(parent, index->degree * sizeof(uint16));
 }
 
 void
 vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
-				  VsMetric metric, MemoryContext parent)
+				  VsPurpose purpose, MemoryContext parent)
 {
+	memset(graph, 0, sizeof(VsPageGraph));
 	graph->graph.index = *index;
-	graph->graph.kernel = vs_kernel(metric);
-	graph->graph.connected_later = false;
+	graph->graph.kernel = vs_kernel(purpose == VS_TO_SEARCH ? index->metric :
+									vs_graph_metric(index));
 	graph->graph.neighbours = page_neighbours;
 	graph->graph.price = page_price;
 	graph->graph.expect = page_expect;
@@ -526,13 +828,11 @@ vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
 	graph->rel = rel;
 	graph->context = AllocSetContextCreate(parent, "vecstore vectors",
 										   ALLOCSET_DEFAULT_SIZES);
-	graph->vectors = NULL;
-	graph->kept = NULL;
-	graph->nblocks_kept = graph->nkept = 0;
 	graph->buffer = index->ntails > 0 ?
 		MemoryContextAlloc(parent, index->dims * sizeof(float)) : NULL;
-	graph->nblocks = 0;
 	graph->read_ahead = get_tablespace_io_concurrency(rel->rd_rel->reltablespace) > 0;
+	if (index->bits > 0)
+		init_codes(graph, purpose, parent);
 }
 
 void
@@ -582,6 +882,28 @@ vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
 	vertex = vs_page_vertex(BufferGetPage(buffer), VsIdOffset(index, id));
 	if (vertex && VsVertexGetState(vertex) == VS_LIVE && vertex->version == version)
 		n = vs_locked_vertex_tids(rel, id, vertex, tids);
+	UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+int
+vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version, const void *query, float rank,
+				  ItemPointerData **tids, float *margin)
+{
+	const VsIndex *index = &graph->graph.index;
+	Buffer		buffer;
+	VsVertex   *vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);
+	int			n = 0;
+
+	*margin = 0;
+	if (vertex == NULL)
+		return 0;
+	if (VsVertexGetState(vertex) == VS_LIVE && vertex->version == version)
+	{
+		n = vs_locked_vertex_tids(graph->rel, id, vertex, tids);
+		if (index->bits > 0)
+			*margin = vs_rerank_margin(index, rank, query, VsVertexVector(index, vertex));
+	}
 	UnlockReleaseBuffer(buffer);
 	return n;
 }

@@ -6,6 +6,7 @@
 #define VECSTORE_PAGEGRAPH_H
 
 #include "am/graph.h"
+#include "am/list.h"
 
 typedef struct VsPageGraph
 {
@@ -13,21 +14,30 @@ typedef struct VsPageGraph
 	Relation	rel;
 	MemoryContext context;		/* of vectors */
 	struct vsvectors_hash *vectors; /* vectors read so far, by id */
-	float	  **kept;			/* where they lie: blocks of some */
+	char	  **kept;			/* where they lie: blocks of some */
 	int			nblocks_kept;
 	int			nkept;			/* in use */
 	float	   *buffer;			/* a vector put together from its tails */
+	const void *begun;			/* the vector at hand, */
+	VsRabitqQuery *query;		/* and what codes are priced against */
+	VsRabitqQuery *owner;		/* scratch: the same for a list's owner */
+	float	   *ranks;			/* scratch: of a list's places, twice */
+	uint16	   *places;			/* scratch: places of a list */
+	bool		keeps;			/* vectors of vertices that are expanded */
 	BlockNumber nblocks;		/* blocks known to exist */
 	bool		read_ahead;		/* effective_io_concurrency allows it */
 } VsPageGraph;
 
-/*
- * Set up access to an index; memory comes from parent.  metric is what
- * candidates are ranked by: the index's own for a query, vs_graph_metric() for
- * what links vertices.
- */
+/* What a graph is opened for. */
+typedef enum VsPurpose
+{
+	VS_TO_SEARCH,				/* a query, ranked by the index's own metric */
+	VS_TO_LINK					/* links, ranked by vs_graph_metric() */
+} VsPurpose;
+
+/* Set up access to an index; memory comes from parent. */
 extern void vs_pagegraph_init(VsPageGraph *graph, Relation rel, const VsIndex *index,
-							  VsMetric metric, MemoryContext parent);
+							  VsPurpose purpose, MemoryContext parent);
 
 /* Forget the vectors read so far. */
 extern void vs_pagegraph_reset(VsPageGraph *graph);
@@ -46,6 +56,14 @@ extern bool vs_vertex_read_tails(Relation rel, const VsIndex *index, VsId id,
  */
 extern int	vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
 						   ItemPointerData **tids);
+
+/*
+ * The same, to return them: how far off the rank against the query may be is put
+ * into *margin, 0 if it is exact.
+ */
+extern int	vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version,
+							  const void *query, float rank,
+							  ItemPointerData **tids, float *margin);
 
 /* The same for a vertex whose HEAD page the caller has locked. */
 extern int	vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,

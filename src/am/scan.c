@@ -4,7 +4,8 @@
  *		when every row was returned.
  *
  * First the graph is searched for the vecstore.ef_search nearest vertices,
- * which come in exact order.  If the executor wants more (a filter dropped
+ * which come in exact order: where the index keeps vectors rounded, and that
+ * leaves open which of some is nearer, their rows are looked at (rerank.h).  If the executor wants more (a filter dropped
  * rows, or LIMIT is larger), the search goes on from where it stopped, ef
  * vertices at a time; each batch is in order, but may hold a vertex nearer
  * than the last one of the batch before.  Such late rows are returned all the
@@ -13,7 +14,8 @@
  * Walking the graph costs more a row than reading the index from end to end.
  * Past a share of the index, or past work_mem, one sequential sweep fetches
  * everything that was not returned yet and sorts it: vertices the graph does
- * not lead to, vectors that have no distance, NULLs last.
+ * not lead to, vectors that have no distance, NULLs last.  Its order is that of
+ * the vectors as the index keeps them.
  *
  * No lock and no pin is held between calls.  A vertex may be vacuumed after it
  * was found: its rows were dead to every snapshot, ours included.  Should its
@@ -28,6 +30,7 @@
 #include "am/am.h"
 #include "am/pagegraph.h"
 #include "am/ranked.h"
+#include "am/rerank.h"
 #include "am/stats.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -48,6 +51,22 @@ typedef enum VsScanPhase
 	VS_SCAN_DONE
 } VsScanPhase;
 
+/* A vertex of a batch, once its page was read to return it. */
+typedef struct VsFound
+{
+	bool		read;
+	float		margin;			/* its rank may be off by so much */
+	ItemPointerData *tids;
+	int			ntids;			/* 0: it is gone */
+} VsFound;
+
+/* A row whose exact rank is known. */
+typedef struct VsReadyRow
+{
+	float		rank;
+	ItemPointerData tid;
+} VsReadyRow;
+
 typedef struct VsScan
 {
 	VsScanPhase phase;
@@ -55,16 +74,20 @@ typedef struct VsScan
 	VsPageGraph graph;
 	VsSearch	search;
 	MemoryContext context;		/* this scan; reset by rescan */
-	const float *query;			/* NULL: every distance is NULL or NaN */
+	const void *query;			/* as the index keeps vectors; NULL: every
+								 * distance is NULL or NaN */
+	VsReranker	reranker;
 
 	VsCandidate *batch;			/* vertices to return next */
+	VsFound    *found;			/* what is known of each */
 	int			nbatch;
 	int			next;
-	ItemPointerData *tids;		/* heap TIDs of the vertex being returned */
-	int			ntids;
-	int			next_tid;
+	MemoryContext batch_context;	/* heap TIDs of the batch */
+	VsReadyRow *ready;			/* rows to return before others of the batch, */
+	int			nready;			/* farthest first */
+	int			ready_size;
 	VsIdSet		returned;		/* ids of all batches */
-	float		last_rank;		/* of the vertex being returned */
+	float		last_rank;		/* of the row returned last */
 
 	VsRankedRows swept;			/* what the sweep found */
 
@@ -106,6 +129,7 @@ end_run(IndexScanDesc scan)
 	memset(&state->run, 0, sizeof(VsScanCounts));
 	memset(&state->noted, 0, sizeof(VsScanCounts));
 	vs_ranked_end(&state->swept);
+	vs_rerank_end(&state->reranker);
 	MemoryContextReset(state->context);
 }
 
@@ -164,6 +188,8 @@ take_batch(VsScan *state)
 {
 	state->nbatch = vs_search_take(&state->search, state->batch);
 	state->next = 0;
+	MemoryContextReset(state->batch_context);
+	memset(state->found, 0, state->nbatch * sizeof(VsFound));
 	for (int i = 0; i < state->nbatch; i++)
 		vs_idset_add(&state->returned, state->batch[i].id);
 	state->run.batches++;
@@ -208,7 +234,7 @@ graph_is_spent(VsScan *state)
 
 	if (vs_search_is_full(&state->search))
 		return VS_SWEEP_MEMORY;
-	if (state->search.visited.count > vertices / SWEEP_RATIO)
+	if (vs_search_touched(&state->search) > vertices / SWEEP_RATIO)
 		return VS_SWEEP_SHARE;
 	return VS_SWEEP_NONE;
 }
@@ -276,8 +302,8 @@ sweep_vertex(VsScan *state, SweepPage *page, VsId id, VsVertex *vertex)
 	{
 		state->swept_distances++;
 		add_rows(page, tids, ntids,
-				 state->graph.graph.kernel(state->query, VsVertexVector(index, vertex),
-										   index->dims), false);
+				 vs_graph_rank(&state->graph.graph, state->query, VsVertexVector(index, vertex)),
+				 false);
 	}
 	else
 		add_rows(page, tids, ntids, NAN, false);
@@ -308,8 +334,7 @@ sweep_long_vertices(VsScan *state, SweepPage *page)
 			continue;
 		state->swept_distances++;
 		add_rows(page, tids, ntids,
-				 state->graph.graph.kernel(state->query, state->graph.buffer,
-										   index->dims), false);
+				 vs_graph_rank(&state->graph.graph, state->query, state->graph.buffer), false);
 	}
 }
 
@@ -396,6 +421,8 @@ start(IndexScanDesc scan)
 {
 	VsScan	   *state = scan->opaque;
 	Relation	rel = scan->indexRelation;
+	const float *vector = NULL;
+	int			batch_size = Max(vs_ef_search, VS_MIN_DESCENT);
 
 	pgstat_count_index_scan(rel);
 	vs_count_index_search(scan);
@@ -404,17 +431,21 @@ start(IndexScanDesc scan)
 	state->swept_distances = 0;
 	state->query = NULL;
 	state->nbatch = state->next = 0;
-	state->ntids = state->next_tid = 0;
+	state->nready = state->ready_size = 0;
 	state->last_rank = -get_float4_infinity();
 	vs_idset_init(&state->returned, state->context);
-	vs_pagegraph_init(&state->graph, rel, &state->index, state->index.metric,
-					  state->context);
+	vs_pagegraph_init(&state->graph, rel, &state->index, VS_TO_SEARCH, state->context);
 	vs_search_init(&state->search, &state->graph.graph, state->context);
 	state->search.max_bytes = (Size) work_mem * 1024;
-	state->batch = palloc(Max(vs_ef_search, VS_MIN_DESCENT) * sizeof(VsCandidate));
+	state->batch = palloc(batch_size * sizeof(VsCandidate));
+	state->found = palloc(batch_size * sizeof(VsFound));
+	state->batch_context = AllocSetContextCreate(state->context, "vecstore batch",
+												 ALLOCSET_DEFAULT_SIZES);
 	if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
-		state->query = vs_index_form_vector(rel, &state->index,
-											scan->orderByData[0].sk_argument);
+		vector = vs_index_form_vector(rel, &state->index, scan->orderByData[0].sk_argument);
+	if (vector)
+		state->query = vs_index_kept_query(&state->index, vector);
+	vs_rerank_init(&state->reranker, scan, &state->index, vector);
 
 	if (state->query == NULL)
 		sweep(state, VS_SWEEP_NO_QUERY);
@@ -425,17 +456,118 @@ start(IndexScanDesc scan)
 }
 
 /*
+ * Read the page of a vertex of the batch: its rows, and how exact its rank is.
+ */
+static VsFound *
+read_found(VsScan *state, int i)
+{
+	VsFound    *found = &state->found[i];
+	const VsCandidate *vertex = &state->batch[i];
+	MemoryContext old;
+
+	if (found->read)
+		return found;
+	old = MemoryContextSwitchTo(state->batch_context);
+	found->read = true;
+	found->ntids = vs_pagegraph_rows(&state->graph, vertex->id, vertex->version,
+									 state->query, vertex->rank, &found->tids, &found->margin);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/*
+ * The first vertex of the batch, from here on, that has rows; nbatch if there is
+ * none.
+ */
+static int
+next_found(VsScan *state, int i)
+{
+	while (i < state->nbatch && read_found(state, i)->ntids == 0)
+		i++;
+	return i;
+}
+
+/* Put the rows of a vertex among those that are ready. */
+static void
+make_ready(VsScan *state, const VsFound *found, float rank)
+{
+	int			at = state->nready;
+
+	if (state->nready + found->ntids > state->ready_size)
+	{
+		Size		size = Max(state->ready_size * 2, state->nready + found->ntids);
+
+		state->ready = state->ready_size > 0 ?
+			repalloc_huge(state->ready, size * sizeof(VsReadyRow)) :
+			MemoryContextAllocHuge(state->context, size * sizeof(VsReadyRow));
+		state->ready_size = size;
+	}
+	while (at > 0 && state->ready[at - 1].rank <= rank)
+		at--;
+	memmove(state->ready + at + found->ntids, state->ready + at,
+			(state->nready - at) * sizeof(VsReadyRow));
+	for (int i = 0; i < found->ntids; i++)
+	{
+		/* The last of them is returned first: rows come as the vertex has them. */
+		state->ready[at + i].rank = rank;
+		state->ready[at + i].tid = found->tids[found->ntids - 1 - i];
+	}
+	state->nready += found->ntids;
+}
+
+/*
+ * See to it that the row to be returned next is the last one that is ready; false
+ * if the batch has no more.
+ *
+ * A ready row can be returned when no vertex of the batch can be nearer, by what
+ * is known of those.  A vertex's rows are ready as they are if no other vertex can
+ * be as near; else they are looked at.
+ */
+static bool
+advance(VsScan *state)
+{
+	for (;;)
+	{
+		int			first = next_found(state, state->next);
+		int			second;
+		const VsFound *found;
+		float		rank;
+
+		state->next = first;
+		if (first == state->nbatch)
+			return state->nready > 0;
+		found = &state->found[first];
+		rank = state->batch[first].rank;
+		if (state->nready > 0 && state->ready[state->nready - 1].rank <= rank - found->margin)
+			return true;
+		state->next++;
+		if (found->margin > 0)
+		{
+			second = next_found(state, first + 1);
+			if (vs_strict_order || state->nready > 0 ||
+				(second < state->nbatch && state->batch[second].rank -
+				 state->found[second].margin < rank + found->margin))
+			{
+				vs_rerank(&state->reranker, found->tids, found->ntids, &rank);
+				state->run.reranked++;
+			}
+		}
+		make_ready(state, found, rank);
+	}
+}
+
+/*
  * The next heap TID that the graph gives; false if it has no more to give, and
  * why is in *reason.
  */
 static bool
 next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 {
-	while (state->next_tid >= state->ntids)
+	for (;;)
 	{
-		VsCandidate *vertex;
+		const VsReadyRow *row;
 
-		if (state->next >= state->nbatch)
+		while (!advance(state))
 		{
 			*reason = graph_is_spent(state);
 			if (*reason == VS_SWEEP_NONE && !vs_search_next(&state->search))
@@ -444,18 +576,13 @@ next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 				return false;
 			take_batch(state);
 		}
-		vertex = &state->batch[state->next++];
-		if (vertex->rank < state->last_rank && vs_strict_order)
+		row = &state->ready[--state->nready];
+		if (row->rank < state->last_rank && vs_strict_order)
 			continue;
-		state->last_rank = Max(state->last_rank, vertex->rank);
-		if (state->ntids > 0)
-			pfree(state->tids);
-		state->next_tid = 0;
-		state->ntids = vs_vertex_tids(state->graph.rel, &state->index, vertex->id,
-									  vertex->version, &state->tids);
+		state->last_rank = Max(state->last_rank, row->rank);
+		*tid = row->tid;
+		return true;
 	}
-	*tid = state->tids[state->next_tid++];
-	return true;
 }
 
 /*
@@ -467,8 +594,16 @@ next_from_sweep(VsScan *state, ItemPointerData *tid)
 	float		rank;
 
 	while (vs_ranked_next(&state->swept, &rank, tid))
-		if (!vs_strict_order || isnan(rank) || rank >= state->last_rank)
+	{
+		if (!vs_strict_order || isnan(rank))
 			return true;
+		if (state->index.bits > 0)
+			vs_rerank(&state->reranker, tid, 1, &rank);
+		if (rank < state->last_rank)
+			continue;
+		state->last_rank = rank;
+		return true;
+	}
 	return false;
 }
 

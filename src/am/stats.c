@@ -45,6 +45,7 @@ vs_counts_add(VsScanCounts *sum, const VsScanCounts *more)
 	sum->distances += more->distances;
 	sum->batches += more->batches;
 	sum->rows += more->rows;
+	sum->reranked += more->reranked;
 	sum->sweeps += more->sweeps;
 	sum->swept += more->swept;
 	sum->ef = more->ef;
@@ -242,6 +243,8 @@ explain_node(PlanState *node, List *ancestors, const char *relationship,
 		return;
 	ExplainPropertyInteger("Vertices Expanded", NULL, counts.expanded, es);
 	ExplainPropertyInteger("Distances Computed", NULL, counts.distances, es);
+	if (counts.reranked > 0)
+		ExplainPropertyInteger("Rows Reranked", NULL, counts.reranked, es);
 	ExplainPropertyInteger("Sweeps", NULL, counts.sweeps, es);
 	if (counts.sweeps > 0)
 	{

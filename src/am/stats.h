@@ -27,6 +27,7 @@ typedef struct VsScanCounts
 	int64		distances;		/* computed, in the graph and in sweeps */
 	int64		batches;		/* of up to ef vertices each */
 	int64		rows;			/* returned to the executor */
+	int64		reranked;		/* vertices whose rows were looked at */
 	int64		sweeps;
 	int64		swept;			/* rows that sweeps sorted */
 	int			ef;				/* of the last run */

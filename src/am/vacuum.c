@@ -623,8 +623,10 @@ note_aux(VacuumState *vacuum, Page page, BlockNumber block, OffsetNumber offset)
 	if (aux->kind != VS_AUX_UPPER)
 		return;
 	vs_idset_add(&vacuum->notes.upper_noted, aux->owner);
-	vs_notes_list(&vacuum->notes, aux->owner, true, (VsId *) aux->data,
-				  vacuum->index.m * aux->part, VsMakeId(&vacuum->index, block, 1));
+	for (int l = 1; l <= aux->part; l++)
+		vs_notes_list(&vacuum->notes, aux->owner, true,
+					  VsUpperIds(&vacuum->index, aux, l), vacuum->index.m,
+					  VsMakeId(&vacuum->index, block, 1));
 }
 
 static void
@@ -1083,7 +1085,7 @@ vacuum_init(VacuumState *vacuum, IndexVacuumInfo *info, IndexBulkDeleteResult *s
 	vacuum->scratch = AllocSetContextCreate(vacuum->context, "vecstore vacuum page",
 											ALLOCSET_DEFAULT_SIZES);
 	vs_pagegraph_init(&vacuum->graph, vacuum->rel, &vacuum->index,
-					  vs_graph_metric(&vacuum->index), vacuum->context);
+					  VS_TO_LINK, vacuum->context);
 	vacuum->max_orphans = Max(64, Min(memory / 8 / sizeof(Orphan), MAX_ORPHANS));
 	vacuum->orphans = MemoryContextAlloc(vacuum->context,
 										 vacuum->max_orphans * sizeof(Orphan));

@@ -1,0 +1,122 @@
+/*
+ * rerank.c
+ *		The exact rank of a row, from the table itself; see rerank.h.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "am/am.h"
+#include "am/rerank.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "nodes/execnodes.h"
+
+/* Standard deviations; more than so many has a chance of less than 1e-6. */
+#define MARGIN		5.0f
+
+void
+vs_rerank_init(VsReranker *reranker, IndexScanDesc scan, const VsIndex *index,
+			   const float *query)
+{
+	memset(reranker, 0, sizeof(VsReranker));
+	reranker->scan = scan;
+	reranker->index = index;
+	reranker->query = query;
+	reranker->kernel = vs_kernel(index->metric == VS_METRIC_IP ? VS_METRIC_IP : VS_METRIC_L2);
+}
+
+/* What is needed to look at rows. */
+static void
+open_table(VsReranker *reranker)
+{
+	Relation	heap = reranker->scan->heapRelation;
+	Relation	rel = reranker->scan->indexRelation;
+
+	reranker->fetch = table_index_fetch_begin(heap);
+	reranker->slot = table_slot_create(heap, NULL);
+	if (rel->rd_index->indkey.values[0] == InvalidAttrNumber)
+	{
+		reranker->info = BuildIndexInfo(rel);
+		reranker->estate = CreateExecutorState();
+	}
+}
+
+/* The indexed value of the row in the slot. */
+static Datum
+indexed_value(VsReranker *reranker, bool *isnull)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	if (reranker->info == NULL)
+		return slot_getattr(reranker->slot,
+							reranker->scan->indexRelation->rd_index->indkey.values[0], isnull);
+	GetPerTupleExprContext(reranker->estate)->ecxt_scantuple = reranker->slot;
+	FormIndexDatum(reranker->info, reranker->slot, reranker->estate, values, nulls);
+	*isnull = nulls[0];
+	return values[0];
+}
+
+/* The rank of the row in the slot; false if it has none. */
+static bool
+rank_row(VsReranker *reranker, float *rank)
+{
+	const VsIndex *index = reranker->index;
+	const float *vector;
+	bool		isnull;
+	Datum		value = indexed_value(reranker, &isnull);
+
+	if (isnull)
+		return false;
+	vector = vs_index_form_vector(reranker->scan->indexRelation, index, value);
+	if (vector == NULL)
+		return false;
+	*rank = reranker->kernel(reranker->query, vector, index->dims);
+	return true;
+}
+
+bool
+vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
+{
+	bool		found = false;
+
+	if (reranker->fetch == NULL)
+		open_table(reranker);
+	for (int i = 0; i < n && !found; i++)
+	{
+		ItemPointerData tid = tids[i];
+		bool		again = false;
+
+		if (table_index_fetch_tuple(reranker->fetch, &tid, reranker->scan->xs_snapshot,
+									reranker->slot, &again, NULL))
+			found = rank_row(reranker, rank);
+	}
+	if (reranker->estate)
+		ResetPerTupleExprContext(reranker->estate);
+	ExecClearTuple(reranker->slot);
+	table_index_fetch_reset(reranker->fetch);
+	return found;
+}
+
+float
+vs_rerank_margin(const VsIndex *index, float rank, const VsBytes *query, const VsBytes *vector)
+{
+	return MARGIN * vs_bytes_error(index->metric == VS_METRIC_IP ? VS_BYTES_IP : VS_BYTES_L2,
+								   rank, query, vector, index->padded);
+}
+
+void
+vs_rerank_end(VsReranker *reranker)
+{
+	if (reranker->fetch)
+	{
+		table_index_fetch_end(reranker->fetch);
+		ExecDropSingleTupleTableSlot(reranker->slot);
+	}
+	if (reranker->estate)
+		FreeExecutorState(reranker->estate);
+	reranker->fetch = NULL;
+	reranker->estate = NULL;
+}
