@@ -339,10 +339,11 @@ expand_by_codes(VsSearch *search, VsCandidate cand)
 	int			n;
 
 	look_ahead(search);
-	n = graph->expand(graph, &cand, search->level, &search->visited, batch);
+	n = graph->expand(graph, &cand, search->level, batch);
 	if (n < 0)
 		return;
 	search->priced += n + 1;
+	n = keep_unseen(search, batch, n);
 	if (!cand.dead)
 		admit_to_results(search, cand);
 	for (int i = 0; i < n; i++)

@@ -78,13 +78,12 @@ struct VsGraph
 
 	/*
 	 * Both at once, where lists hold codes of the neighbours: fill rank, version
-	 * and dead of the vertex, add its neighbours to those visited, and copy the
-	 * ones that were not to out, with estimated ranks against what began.  -1 if
-	 * the vertex is gone.  NULL: there are no codes, or they do not estimate the
-	 * kernel's ranks.
+	 * and dead of the vertex, and copy its neighbours to out with estimated ranks
+	 * against what began.  -1 if the vertex is gone.  NULL: there are no codes, or
+	 * they do not estimate the kernel's ranks.
 	 */
 	int			(*expand) (VsGraph *graph, VsCandidate *vertex, int level,
-						   VsIdSet *visited, VsCandidate *out);
+						   VsCandidate *out);
 
 	/*
 	 * Likely to be expanded soon: a chance to fetch what that will read.  NULL:

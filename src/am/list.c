@@ -108,9 +108,8 @@ vs_list_find(const VsList *list, VsId id)
 }
 
 void
-vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank,
-				 const uint16 *places, int n, float *ranks)
+vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank, float *ranks)
 {
-	vs_rabitq_estimate(query, owner_rank, *list->unit, list->factors, list->codes, places, n,
-					   ranks);
+	vs_rabitq_estimate(query, owner_rank, *list->unit, list->factors, list->codes,
+					   list->degree, ranks);
 }

@@ -71,10 +71,10 @@ vs_list_set_covered(VsList *list, int place, bool covered)
 }
 
 /*
- * Estimated ranks, against a query, of what is in n places.  owner_rank is that of
- * the owner against the query.
+ * Estimated ranks, against a query, of what is in the places; of free places
+ * they mean nothing.  owner_rank is that of the owner against the query.
  */
 extern void vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank,
-							 const uint16 *places, int n, float *ranks);
+							 float *ranks);
 
 #endif							/* VECSTORE_LIST_H */

@@ -323,25 +323,23 @@ page_begin(VsGraph *base, const void *vector)
 	vs_rabitq_query_init_bytes(graph->query, base->index.bits, base->index.padded, vector);
 }
 
-/* Copy those members of a list that were not visited, with estimated ranks. */
+/* Copy the members of a list, with estimated ranks. */
 static int
-copy_estimates(VsPageGraph *graph, const VsList *list, float owner_rank, VsIdSet *visited,
-			   VsCandidate *out)
+copy_estimates(VsPageGraph *graph, const VsList *list, float owner_rank, VsCandidate *out)
 {
 	int			n = 0;
 
+	vs_list_estimate(list, graph->query, owner_rank, graph->ranks);
 	for (int i = 0; i < list->degree; i++)
-		if (list->ids[i] != VS_INVALID_ID && vs_idset_add(visited, list->ids[i]))
-			graph->places[n++] = i;
-	vs_list_estimate(list, graph->query, owner_rank, graph->places, n, graph->ranks);
-	for (int i = 0; i < n; i++)
-	{
-		out[i].id = list->ids[graph->places[i]];
-		out[i].rank = graph->ranks[i];
-		out[i].version = 0;
-		out[i].dead = false;
-		out[i].cover = VS_COVER_UNKNOWN;
-	}
+		if (list->ids[i] != VS_INVALID_ID)
+		{
+			out[n].id = list->ids[i];
+			out[n].rank = graph->ranks[i];
+			out[n].version = 0;
+			out[n].dead = false;
+			out[n].cover = VS_COVER_UNKNOWN;
+			n++;
+		}
 	return n;
 }
 
@@ -402,7 +400,7 @@ keep_vector(VsPageGraph *graph, VsId id, const VsVertex *vertex)
  * from one to the other, and the version tells whether they belong together.
  */
 static int
-page_expand(VsGraph *base, VsCandidate *cand, int level, VsIdSet *visited, VsCandidate *out)
+page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
 	const VsIndex *index = &base->index;
@@ -432,7 +430,7 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsIdSet *visited, VsCan
 			return 0;
 		list = VsUpperList(index, aux, level);
 	}
-	n = copy_estimates(graph, &list, cand->rank, visited, out);
+	n = copy_estimates(graph, &list, cand->rank, out);
 	UnlockReleaseBuffer(buffer);
 	return n;
 }
@@ -447,33 +445,33 @@ choose_place(VsPageGraph *graph, const VsList *list, const void *owner, VsCandid
 			 bool forced, VsMember *members, bool *covered)
 {
 	const VsIndex *index = &graph->graph.index;
-	uint16	   *places = graph->places;
 	float	   *ranks = graph->ranks;
 	float	   *to_added = graph->ranks + list->degree;
 	VsMember	one = {.rank = forced ? 0 : added.rank};
+	int		   *places = palloc(list->degree * sizeof(int));
 	VsMember   *there = palloc(list->degree * sizeof(VsMember));
 	int			place = vs_list_find(list, VS_INVALID_ID);
 	int			n = 0;
 	int			gone;
 
+	vs_rabitq_query_init_bytes(graph->owner, index->bits, index->padded, owner);
+	vs_list_estimate(list, graph->owner, 0, ranks);
+	vs_list_estimate(list, graph->query, added.rank, to_added);
 	for (int i = 0; i < list->degree; i++)
 		if (list->ids[i] != VS_INVALID_ID)
-			places[n++] = i;
-	vs_rabitq_query_init_bytes(graph->owner, index->bits, index->padded, owner);
-	vs_list_estimate(list, graph->owner, 0, places, n, ranks);
-	vs_list_estimate(list, graph->query, added.rank, places, n, to_added);
-	for (int i = 0; i < n; i++)
-	{
-		there[i].rank = ranks[i];
-		there[i].to_added = to_added[i];
-		there[i].covered = vs_list_is_covered(list, places[i]);
-	}
+		{
+			places[n] = i;
+			there[n].rank = ranks[i];
+			there[n].to_added = to_added[i];
+			there[n++].covered = vs_list_is_covered(list, i);
+		}
 	gone = vs_choose_gone(there, n, &one);
 	if (place < 0 && gone < n)
 		place = places[gone];
 	for (int i = 0; i < n; i++)
 		members[places[i]] = there[i];
 	*covered = one.covered;
+	pfree(places);
 	pfree(there);
 	return place;
 }
@@ -808,7 +806,6 @@ init_codes(VsPageGraph *graph, VsPurpose purpose, MemoryContext parent)
 	graph->query = MemoryContextAlloc(parent, query_size);
 	graph->owner = MemoryContextAlloc(parent, query_size);
 	graph->ranks = MemoryContextAlloc(parent, 2 * index->degree * sizeof(float));
-	graph->places = MemoryContextAlloc(parent, index->degree * sizeof(uint16));
 }
 
 void

@@ -22,7 +22,6 @@ typedef struct VsPageGraph
 	VsRabitqQuery *query;		/* and what codes are priced against */
 	VsRabitqQuery *owner;		/* scratch: the same for a list's owner */
 	float	   *ranks;			/* scratch: of a list's places, twice */
-	uint16	   *places;			/* scratch: places of a list */
 	bool		keeps;			/* vectors of vertices that are expanded */
 	BlockNumber nblocks;		/* blocks known to exist */
 	bool		read_ahead;		/* effective_io_concurrency allows it */

@@ -724,8 +724,7 @@ load_tail_avx2(const uint8_t *code, int bytes, int rest)
 }
 
 VS_TARGET_AVX2 VS_INLINE void
-group_dots_avx2(const VsRabitqQuery *query, const uint8_t *const *codes, int n, int bits,
-				int32_t *dots)
+group_dots_avx2(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
 {
 	int			bytes = query->code_bytes;
 	int			j = 0;
@@ -735,7 +734,7 @@ group_dots_avx2(const VsRabitqQuery *query, const uint8_t *const *codes, int n, 
 
 	for (int k = 0; k < GROUP; k++)
 	{
-		code[k] = codes[k < n ? k : 0];
+		code[k] = codes + (k < n ? k : 0) * bytes;
 		sum[k] = _mm256_setzero_si256();
 	}
 	for (; j + 32 <= bytes; j += 32)
@@ -754,8 +753,7 @@ group_dots_avx2(const VsRabitqQuery *query, const uint8_t *const *codes, int n, 
 }
 
 VS_TARGET_VNNI VS_INLINE void
-group_dots_vnni(const VsRabitqQuery *query, const uint8_t *const *codes, int n, int bits,
-				int32_t *dots)
+group_dots_vnni(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
 {
 	const __m512i mask = _mm512_set1_epi8((char) ((1 << bits) - 1));
 	__m512i		sum[GROUP];
@@ -771,7 +769,7 @@ group_dots_vnni(const VsRabitqQuery *query, const uint8_t *const *codes, int n, 
 		__m512i		code[GROUP];
 
 		for (int k = 0; k < GROUP; k++)
-			code[k] = _mm512_maskz_loadu_epi8(lanes, codes[k < n ? k : 0] + j);
+			code[k] = _mm512_maskz_loadu_epi8(lanes, codes + (k < n ? k : 0) * bytes + j);
 		for (int f = 0; f < 8 / bits; f++)
 		{
 			__m512i		values = _mm512_loadu_si512(query->values + f * query->field_stride + j);
@@ -794,26 +792,24 @@ group_dots_vnni(const VsRabitqQuery *query, const uint8_t *const *codes, int n, 
 
 /* One neighbour after another, for any processor. */
 VS_INLINE void
-group_dots_plain(const VsRabitqQuery *query, const uint8_t *const *codes, int n, int bits,
-				 int32_t *dots)
+group_dots_plain(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, int32_t *dots)
 {
 	for (int k = 0; k < n; k++)
-		dots[k] = code_dot_plain(query, codes[k], bits);
+		dots[k] = code_dot_plain(query, codes + (size_t) k * query->code_bytes, bits);
 }
 
 /* Define the sums of a list for one instruction set, a loop per number of bits. */
 #define LIST_DOTS(suffix, target) \
 	target VS_INLINE void \
-	list_dots_bits_##suffix(const VsRabitqQuery *query, const uint8_t *const *codes, int n, \
-							int bits, int32_t *dots) \
+	list_dots_bits_##suffix(const VsRabitqQuery *query, const uint8_t *codes, int n, int bits, \
+							int32_t *dots) \
 	{ \
 		for (int i = 0; i < n; i += GROUP) \
-			group_dots_##suffix(query, codes + i, n - i < GROUP ? n - i : GROUP, bits, \
-								dots + i); \
+			group_dots_##suffix(query, codes + (size_t) i * query->code_bytes, \
+								n - i < GROUP ? n - i : GROUP, bits, dots + i); \
 	} \
 	target static void \
-	list_dots_##suffix(const VsRabitqQuery *query, const uint8_t *const *codes, int n, \
-					   int32_t *dots) \
+	list_dots_##suffix(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots) \
 	{ \
 		if (query->bits == 1) \
 			list_dots_bits_##suffix(query, codes, n, 1, dots); \
@@ -834,7 +830,7 @@ LIST_DOTS(vnni, VS_TARGET_VNNI)
  * room for n rounded up to a multiple of GROUP.
  */
 static void
-list_dots(const VsRabitqQuery *query, const uint8_t *const *codes, int n, int32_t *dots)
+list_dots(const VsRabitqQuery *query, const uint8_t *codes, int n, int32_t *dots)
 {
 #ifdef VS_X86
 	if (vs_isa_current() == VS_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
@@ -948,30 +944,20 @@ list_ranks(const ListTerms *terms, const VsRabitqPacked *factors, const int32_t 
 /* Codes that are priced at a time. */
 #define BATCH 64
 
-/* Estimated ranks of n neighbours of a list. */
+/* Estimated ranks of the n neighbours of a list. */
 void
 vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float unit,
-				   const VsRabitqPacked *factors, const uint8_t *codes,
-				   const uint16_t *places, int n, float *ranks)
+				   const VsRabitqPacked *factors, const uint8_t *codes, int n, float *ranks)
 {
 	ListTerms	terms = {centre_rank, query->offset, query->step * unit, unit * unit};
-	const uint8_t *code[BATCH];
-	VsRabitqPacked packed[BATCH];
 	int32_t		dots[BATCH];
 
 	for (int first = 0; first < n; first += BATCH)
 	{
 		int			batch = n - first < BATCH ? n - first : BATCH;
 
-		for (int i = 0; i < batch; i++)
-		{
-			int			place = places ? places[first + i] : first + i;
-
-			code[i] = codes + (size_t) place * query->code_bytes;
-			packed[i] = factors[place];
-		}
-		list_dots(query, code, batch, dots);
-		list_ranks(&terms, packed, dots, batch, ranks + first);
+		list_dots(query, codes + (size_t) first * query->code_bytes, batch, dots);
+		list_ranks(&terms, factors + first, dots, batch, ranks + first);
 	}
 }
 

@@ -104,13 +104,12 @@ extern void vs_rabitq_query_init_bytes(VsRabitqQuery *query, int bits, int padde
 									   const VsBytes *bytes);
 
 /*
- * Estimated ranks of the neighbours of a list: of those in n places, or of the
- * first n if places is NULL.  Codes follow each other without gaps.  Never NaN:
- * where numbers overflow, the neighbour is far away.
+ * Estimated ranks of the n neighbours of a list.  Codes follow each other
+ * without gaps.  Never NaN: where numbers overflow, the neighbour is far away.
  */
 extern void vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float unit,
 							   const VsRabitqPacked *factors, const uint8_t *codes,
-							   const uint16_t *places, int n, float *ranks);
+							   int n, float *ranks);
 
 /*
  * One standard deviation of an estimate's error, given the neighbour's
