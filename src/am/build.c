@@ -29,10 +29,13 @@
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "am/build.h"
+#include "catalog/index.h"
 #include "commands/progress.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "pgstat.h"
+#include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
 /* Of maintenance_work_mem, what is kept for all but the graph: 1 / HEADROOM. */
@@ -43,6 +46,14 @@
  * estimate may be low, and memory is taken in chunks.
  */
 #define LINKS_MARGIN		1.05
+
+/*
+ * Rounding to 8 bits is relative to a vector's length.  Where that is so many times
+ * what rows differ by, it blurs distances as much as codes do, and "auto" keeps
+ * floats.  So many rows are looked at to tell.
+ */
+#define FAR_AWAY			10
+#define SAMPLED_ROWS		200
 
 /* While connecting, a byte and two bits a vertex are needed. */
 #define CONNECT_BYTES		2
@@ -73,6 +84,106 @@ read_options(Relation rel, VsMeta *meta)
 				 errmsg("quantization \"rabitq\" is not available for this index"),
 				 errdetail("There are codes for L2, inner product and cosine, where a vector's codes of m neighbours fit a page."),
 				 errhint("Use \"auto\" or \"none\".")));
+}
+
+/* Sums over vectors. */
+typedef struct Spread
+{
+	int			dims;
+	int			n;
+	double	   *sum;			/* of each coordinate */
+	double		square;			/* of all coordinates' squares */
+} Spread;
+
+/* Whether the vectors' mean is far from the origin, as compared with their spread. */
+static bool
+is_far_away(const Spread *spread)
+{
+	double		mean = 0;
+
+	for (int i = 0; i < spread->dims; i++)
+		mean += (spread->sum[i] / spread->n) * (spread->sum[i] / spread->n);
+	return spread->n > 1 &&
+		mean > FAR_AWAY * FAR_AWAY * Max(spread->square / spread->n - mean, 0);
+}
+
+/* Add a row's vector to the sums, if the row is in the index and has one. */
+static void
+add_to_spread(VsBuild *build, Spread *spread, EState *estate, ExprState *predicate,
+			  TupleTableSlot *slot)
+{
+	ExprContext *context = GetPerTupleExprContext(estate);
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull[INDEX_MAX_KEYS];
+	const float *vector;
+
+	context->ecxt_scantuple = slot;
+	if (predicate && !ExecQual(predicate, context))
+		return;
+	FormIndexDatum(build->info, slot, estate, values, isnull);
+	vector = isnull[0] ? NULL : vs_index_form_vector(build->rel, &build->index, values[0]);
+	if (vector == NULL)
+		return;
+	for (int i = 0; i < spread->dims; i++)
+	{
+		spread->sum[i] += vector[i];
+		spread->square += (double) vector[i] * vector[i];
+	}
+	spread->n++;
+}
+
+/*
+ * Look at the first rows of the table: are they such that codes serve them?
+ */
+static bool
+suits_codes(VsBuild *build)
+{
+	Spread		spread = {.dims = build->index.dims};
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(build->heap, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(build->heap, NULL);
+	EState	   *estate = CreateExecutorState();
+	ExprState  *predicate = ExecPrepareQual(build->info->ii_Predicate, estate);
+
+	spread.sum = palloc0(spread.dims * sizeof(double));
+	for (int rows = 0; rows < SAMPLED_ROWS &&
+		 table_scan_getnextslot(scan, ForwardScanDirection, slot); rows++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+
+		CHECK_FOR_INTERRUPTS();
+		add_to_spread(build, &spread, estate, predicate, slot);
+		MemoryContextSwitchTo(old);
+		ResetPerTupleExprContext(estate);
+	}
+
+	/* The expressions are of this executor state; the build makes its own. */
+	build->info->ii_ExpressionsState = NIL;
+	build->info->ii_PredicateState = NULL;
+	ExecDropSingleTupleTableSlot(slot);
+	FreeExecutorState(estate);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	return !is_far_away(&spread);
+}
+
+/*
+ * What the index is to be: its options, and what "auto" makes of the rows.
+ */
+static void
+choose_form(VsBuild *build)
+{
+	VsMeta	   *meta = &build->meta;
+
+	read_options(build->rel, meta);
+	build->index = vs_index_from_meta(meta);
+	if (meta->quantization != VS_QUANTIZATION_AUTO || build->index.bits == 0 ||
+		suits_codes(build))
+		return;
+	vs_meta_init(meta, (VsMetric) meta->metric, meta->dims, meta->m, meta->ef_construction,
+				 VS_QUANTIZATION_NONE);
+	meta->quantization = VS_QUANTIZATION_AUTO;
+	build->index = vs_index_from_meta(meta);
 }
 
 /*
@@ -369,8 +480,7 @@ vs_build(Relation heap, Relation rel, IndexInfo *info)
 	if (RelationGetNumberOfBlocks(rel) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
 
-	read_options(rel, &build.meta);
-	build.index = vs_index_from_meta(&build.meta);
+	choose_form(&build);
 	plan = plan_memory(&build);
 	plan.workers = vs_build_count_workers(heap, rel, plan.rows);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) plan.rows);

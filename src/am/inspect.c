@@ -10,11 +10,14 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "am/am.h"
 #include "am/pagegraph.h"
+#include "quant/half.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "commands/defrem.h"
@@ -119,12 +122,29 @@ inspect_ids(Inspection *in, VsId self, const VsId *ids, int n)
 }
 
 /*
+ * The same, and that its codes mean something.  That they are those of the
+ * neighbours cannot be told: one may have gone, and another taken its slot.
+ */
+static void
+inspect_list(Inspection *in, VsId self, const VsList *list)
+{
+	inspect_ids(in, self, list->ids, list->degree);
+	for (int i = 0; i < list->degree && in->index.bits > 0; i++)
+		if (list->ids[i] != VS_INVALID_ID &&
+			(!isfinite(*list->unit) || *list->unit <= 0 ||
+			 !isfinite(vs_half_to_float(list->factors[i].add)) ||
+			 !isfinite(vs_half_to_float(list->factors[i].rescale))))
+			broken(in, "The code of neighbour %u of vertex %u is broken.", list->ids[i], self);
+}
+
+/*
  * Check a vertex's own fields.
  */
 static void
 inspect_vertex(Inspection *in, VsId id, VsVertex *vertex, Size size)
 {
 	const VsIndex *index = &in->index;
+	VsList		list;
 
 	if (vertex->format != VS_FORMAT_VERSION || size != index->vertex_size)
 		broken(in, "Vertex %u has format %d and %zu bytes.", id, vertex->format, size);
@@ -139,7 +159,8 @@ inspect_vertex(Inspection *in, VsId id, VsVertex *vertex, Size size)
 	if (VsVertexGetState(vertex) == VS_LIVE && vertex->ntids == 0 &&
 		!ItemPointerIsValid(&vertex->overflow))
 		broken(in, "Vertex %u is live and has no rows.", id);
-	inspect_ids(in, id, VsVertexIds(index, vertex), VsDegree(index, 0));
+	list = VsVertexList(index, vertex);
+	inspect_list(in, id, &list);
 }
 
 static void
@@ -197,7 +218,11 @@ inspect_aux_page(Inspection *in, Page page, BlockNumber block)
 					broken(in, "Upper lists (%u,%u) of %d levels have %zu bytes.",
 						   block, offset, aux->part, size);
 				for (int l = 1; l <= aux->part && in->check; l++)
-					inspect_ids(in, aux->owner, VsUpperIds(index, aux, l), VsDegree(index, l));
+				{
+					VsList		list = VsUpperList(index, aux, l);
+
+					inspect_list(in, aux->owner, &list);
+				}
 				break;
 			case VS_AUX_TIDS:
 			case VS_AUX_ROWS:
