@@ -30,6 +30,9 @@
 #define REPAIR_CANDIDATES	128
 #define REPAIR_DEAD			256
 
+/* While a vertex is expanded, memory is asked for so many that may be next. */
+#define LOOK_AHEAD			3
+
 VsMetric
 vs_graph_metric(const VsIndex *index)
 {
@@ -118,7 +121,6 @@ vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context)
 	heap_init(&search->later, false);
 	heap_init(&search->estimates, true);
 	search->batch = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
-	search->ahead = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
 	MemoryContextSwitchTo(old);
 }
 
@@ -131,7 +133,6 @@ vs_search_end(VsSearch *search)
 	pfree(search->later.items);
 	pfree(search->estimates.items);
 	pfree(search->batch);
-	pfree(search->ahead);
 	vs_idset_end(&search->visited);
 }
 
@@ -275,37 +276,16 @@ approach(VsSearch *search, VsId id)
 
 /*
  * Expanding a vertex is mostly waiting for memory.  Which is next can be guessed:
- * while one is at work, memory fetches the neighbours of the nearest of the
- * others, and the lists of those behind it.
+ * while one is at work, memory fetches the nearest of the others.
  */
 static void
 look_ahead(VsSearch *search)
 {
-	VsGraph    *graph = search->graph;
 	VsHeap	   *frontier = &search->frontier;
 
-	if (graph->approach == NULL || frontier->n == 0)
-		return;
-	for (int i = 0; i < 3 && i < frontier->n; i++)
-		approach(search, frontier->items[i].id);
-	if (graph->expand || search->ahead_of == frontier->items[0].id)
-		return;
-	search->ahead_of = frontier->items[0].id;
-	search->nahead = graph->neighbours(graph, search->ahead_of, search->level, search->ahead);
-	for (int i = 0; i < search->nahead; i++)
-		if (!vs_idset_has(&search->visited, search->ahead[i].id))
-			graph->expect(graph, search->ahead[i].id);
-}
-
-/* The neighbours of a vertex, in the search's batch. */
-static int
-read_neighbours(VsSearch *search, VsId id)
-{
-	if (search->ahead_of != id)
-		return search->graph->neighbours(search->graph, id, search->level, search->batch);
-	search->ahead_of = VS_INVALID_ID;
-	memcpy(search->batch, search->ahead, search->nahead * sizeof(VsCandidate));
-	return search->nahead;
+	if (search->graph->approach)
+		for (int i = 0; i < LOOK_AHEAD && i < frontier->n; i++)
+			approach(search, frontier->items[i].id);
 }
 
 /*
@@ -316,7 +296,7 @@ expand(VsSearch *search, VsCandidate cand)
 {
 	VsGraph    *graph = search->graph;
 	VsCandidate *batch = search->batch;
-	int			n = read_neighbours(search, cand.id);
+	int			n = graph->neighbours(graph, cand.id, search->level, batch);
 
 	n = keep_unseen(search, batch, n);
 	look_ahead(search);
@@ -403,7 +383,6 @@ vs_search_level(VsSearch *search, const void *query,
 	search->ef = ef;
 	search->keep_all = keep_all;
 	vs_idset_clear(&search->visited);
-	search->ahead_of = VS_INVALID_ID;
 	memset(search->approached, 0xFF, sizeof(search->approached));
 	search->frontier.n = search->results.n = search->estimates.n = 0;
 	search->spare.n = search->later.n = 0;

@@ -164,9 +164,6 @@ typedef struct VsSearch
 	VsHeap		spare;			/* results that better ones displaced */
 	VsHeap		later;			/* visited, too far to be expanded by now; no heap yet */
 	VsCandidate *batch;			/* scratch for one expansion */
-	VsCandidate *ahead;			/* neighbours of the vertex that may be next */
-	int			nahead;
-	VsId		ahead_of;		/* which that is; VS_INVALID_ID: none */
 	VsId		approached[8];	/* vertices that memory was asked for last */
 	uint32		napproached;
 	int64		expanded;		/* vertices whose neighbours were read */

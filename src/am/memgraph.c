@@ -34,6 +34,9 @@
 #define MIN_CHUNK_BYTES	((Size) 16 * 1024)
 #define MAX_CHUNK_BYTES	((Size) 512 * 1024)
 
+/* log2 of the ranks that are remembered of one search. */
+#define KNOWN_BITS		11
+
 /* Rounds of connecting what no path leads to. */
 #define CONNECT_ROUNDS	8
 
@@ -292,6 +295,38 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	return n;
 }
 
+static const void *mem_vector(VsGraph *base, VsId id);
+
+static void
+mem_begin(VsGraph *base, const void *vector)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+
+	graph->begun = vector;
+	graph->nbegun++;
+}
+
+/* The place of a rank in the cache; others may share it. */
+static inline VsKnownRank *
+known_place(VsMemGraph *graph, VsId id)
+{
+	return &graph->known[(id * 0x9E3779B1u) >> (32 - KNOWN_BITS)];
+}
+
+/*
+ * The rank of a vertex against the vector at hand.  The search has computed most of
+ * those that linking asks for: neighbours of its neighbours.
+ */
+static float
+rank_of(VsMemGraph *graph, VsId id)
+{
+	const VsKnownRank *known = known_place(graph, id);
+
+	if (known->id == id && known->vector == graph->nbegun)
+		return known->rank;
+	return vs_graph_rank(&graph->graph, graph->begun, mem_vector(&graph->graph, id));
+}
+
 /* Price at most max_pins vertices. */
 static void
 price_some(VsMemGraph *graph, const void *query, VsCandidate *cands, int n)
@@ -309,6 +344,10 @@ price_some(VsMemGraph *graph, const void *query, VsCandidate *cands, int n)
 		if (vectors[i] == NULL)
 			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
 		cands[i].rank = vs_graph_rank(&graph->graph, query, vectors[i]);
+		if (query == graph->begun)
+			*known_place(graph, cands[i].id) = (VsKnownRank) {
+				.id = cands[i].id,.vector = graph->nbegun,.rank = cands[i].rank
+			};
 		if (BufferIsValid(pins[i]))
 			ReleaseBuffer(pins[i]);
 	}
@@ -448,7 +487,6 @@ static void
 compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members, int n,
 				   VsCandidate added)
 {
-	const void *vector = mem_vector(&graph->graph, added.id);
 	bool		covered = false;
 
 	for (int nearer = 1; nearer >= 0 && !covered; nearer--)
@@ -456,8 +494,7 @@ compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members,
 		{
 			if (members[i].covered || (members[i].rank < added.rank) != nearer)
 				continue;
-			members[i].to_added = vs_graph_rank(&graph->graph, vector,
-												mem_vector(&graph->graph, old[i].id));
+			members[i].to_added = rank_of(graph, old[i].id);
 			covered = nearer && members[i].to_added < added.rank;
 		}
 }
@@ -579,6 +616,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
 	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_BYTES_L2) : NULL;
 	graph->graph.connected_later = true;
+	graph->graph.begin = mem_begin;
 	graph->graph.neighbours = mem_neighbours;
 	graph->graph.price = mem_price;
 	graph->graph.approach = mem_approach;
@@ -597,6 +635,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(char *),
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	graph->known = MemoryContextAllocZero(context, sizeof(VsKnownRank) << KNOWN_BITS);
 	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
 
 	/* All processes of the build together may pin a small share of the buffers. */

@@ -61,6 +61,14 @@ typedef struct VsMemShared
 	VsArenaPtr	chunks[FLEXIBLE_ARRAY_MEMBER];	/* of vertices, then of vectors */
 } VsMemShared;
 
+/* A rank that was computed, against the vector at hand. */
+typedef struct VsKnownRank
+{
+	VsId		id;
+	uint32		vector;			/* number of the vector */
+	float		rank;
+} VsKnownRank;
+
 /* One process's access to the graph. */
 typedef struct VsMemGraph
 {
@@ -76,6 +84,9 @@ typedef struct VsMemGraph
 	char	   *room;			/* rest of the block that lists are taken from */
 	VsArenaPtr	room_ptr;
 	Size		room_left;
+	const void *begun;			/* the vector at hand, and its number */
+	uint32		nbegun;
+	VsKnownRank *known;			/* a cache of ranks against it, by id */
 	Buffer	   *held;			/* pins on vectors given out */
 	int			nheld;
 	int			max_pins;		/* at once; of those held, and of those priced */
