@@ -9,6 +9,10 @@ CREATE TEMP VIEW opclass AS
 	JOIN pg_operator o ON o.oid = p.amopopr
 	WHERE a.amname = 'vecstore' AND c.opcintype = 'vecstore'::regtype;
 SELECT name, operator, function FROM opclass ORDER BY name COLLATE "C";
+-- Three of them with codes, too.
+CREATE TEMP VIEW kind AS
+	SELECT opclass.*, quantization
+	FROM opclass, unnest(CASE WHEN operator IN ('<->', '<#>', '<=>') THEN ARRAY['none', 'rabitq'] ELSE ARRAY['none'] END) quantization;
 
 -- A small table that one batch of the search holds: small integers, whose
 -- distances are exact, two rows for most vectors, a zero vector, NULLs.
@@ -23,8 +27,8 @@ DECLARE
 	query text;
 	result record;
 BEGIN
-	FOR class IN SELECT * FROM opclass ORDER BY name COLLATE "C" LOOP
-		EXECUTE format('CREATE INDEX small_index ON small USING vecstore (v %I)', class.name);
+	FOR class IN SELECT * FROM kind ORDER BY name COLLATE "C", quantization LOOP
+		EXECUTE format('CREATE INDEX small_index ON small USING vecstore (v %I) WITH (quantization = %s)', class.name, class.quantization);
 		SET LOCAL vecstore.ef_search = 300;
 		-- the last is the zero vector, which has no cosine: every distance is NaN
 		FOREACH query IN ARRAY ARRAY['[1,0,2,-1,1,0,-2,0,0,2,1,1]', '[-3,8,0,0,0,0,0,0,0,0,0,5]', '[0,0,0.5,0,0,0,0,0,0,0,0,0]', '[0,0,0,0,0,0,0,0,0,0,0,0]'] LOOP
@@ -35,11 +39,11 @@ BEGIN
 			LOOP
 				-- LIMIT may cut rows of equal distance in another place
 				IF NOT result.same_order OR result.n <> result.wanted OR NOT result.same_rows AND result.wanted = 204 THEN
-					RAISE NOTICE '% %: %', class.name, query, result;
+					RAISE NOTICE '%, % %: %', class.name, class.quantization, query, result;
 				END IF;
 			END LOOP;
 		END LOOP;
-		RAISE NOTICE '% %: sound %', class.name, class.operator, sound('small_index');
+		RAISE NOTICE '% %, %: sound %', class.name, class.operator, class.quantization, sound('small_index');
 		DROP INDEX small_index;
 	END LOOP;
 END
@@ -57,12 +61,12 @@ DECLARE
 	recall float8;
 	info record;
 BEGIN
-	FOR class IN SELECT * FROM opclass ORDER BY name COLLATE "C" LOOP
-		EXECUTE format('CREATE INDEX big_index ON big USING vecstore (%I %I)',
-			CASE WHEN class.operator IN ('<~>', '<%>') THEN 'signs' ELSE 'v' END, class.name);
+	FOR class IN SELECT * FROM kind ORDER BY name COLLATE "C", quantization LOOP
+		EXECUTE format('CREATE INDEX big_index ON big USING vecstore (%I %I) WITH (quantization = %s)',
+			CASE WHEN class.operator IN ('<~>', '<%>') THEN 'signs' ELSE 'v' END, class.name, class.quantization);
 		recall := vecstore_recall('big_index');
 		SELECT * INTO info FROM vecstore_index_info('big_index');
-		RAISE NOTICE '%: recall@10 %, metric %, sound %', class.name,
+		RAISE NOTICE '%, %: recall@10 %, metric %, sound %', class.name, info.quantization,
 			CASE WHEN recall >= 0.95 THEN 'good' ELSE recall::text END, info.metric, sound('big_index');
 		DROP INDEX big_index;
 	END LOOP;

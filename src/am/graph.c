@@ -207,7 +207,7 @@ keep_best(VsHeap *heap, int ef, VsCandidate item)
 /*
  * A vertex whose own rank is known: one of the ef best, or not.
  */
-static inline bool
+static inline void
 admit_to_results(VsSearch *search, VsCandidate cand)
 {
 	VsHeap	   *results = &search->results;
@@ -218,7 +218,6 @@ admit_to_results(VsSearch *search, VsCandidate cand)
 		worst = cand;
 	if (full && search->keep_all)
 		vs_heap_push(&search->spare, worst);
-	return !full || worst.id != cand.id;
 }
 
 /*

@@ -543,7 +543,7 @@ mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
 	members = palloc(max * sizeof(VsMember));
 	while (!linked)
 	{
-		VsMember	one = {.rank = forced ? 0 : added.rank};
+		VsMember	one = {.rank = forced ? -INFINITY : added.rank};
 		int			n = mem_neighbours(base, vertex->id, level, old);
 		int			unknown = 0;
 		int			place;

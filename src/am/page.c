@@ -31,6 +31,9 @@
 #define TWO_BITS_MAX_DIMS	256
 #define FOUR_BITS_MAX_DIMS	64
 
+/* With fewer links a vertex needs them all. */
+#define LEAST_M				8
+
 /* Whether there are codes for the metric. */
 static bool
 has_codes(VsMetric metric)
@@ -90,7 +93,8 @@ static int
 choose_degree(const VsIndex *index)
 {
 	int			degree = 2 * index->m;
-	int			least = index->bits == 1 ? degree - degree / 8 : (5 * index->m + 3) / 4;
+	int			least = index->bits == 1 || index->m < LEAST_M ? degree - degree / 8 :
+		(5 * index->m + 3) / 4;
 	int			slots;
 
 	if (index->bits == 0)

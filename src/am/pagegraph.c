@@ -447,7 +447,7 @@ choose_place(VsPageGraph *graph, const VsList *list, const void *owner, VsCandid
 	const VsIndex *index = &graph->graph.index;
 	float	   *ranks = graph->ranks;
 	float	   *to_added = graph->ranks + list->degree;
-	VsMember	one = {.rank = forced ? 0 : added.rank};
+	VsMember	one = {.rank = forced ? -INFINITY : added.rank};
 	int		   *places = palloc(list->degree * sizeof(int));
 	VsMember   *there = palloc(list->degree * sizeof(VsMember));
 	int			place = vs_list_find(list, VS_INVALID_ID);

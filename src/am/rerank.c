@@ -36,6 +36,8 @@ open_table(VsReranker *reranker)
 
 	reranker->fetch = table_index_fetch_begin(heap);
 	reranker->slot = table_slot_create(heap, NULL);
+	reranker->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore rerank",
+											  ALLOCSET_DEFAULT_SIZES);
 	if (rel->rd_index->indkey.values[0] == InvalidAttrNumber)
 	{
 		reranker->info = BuildIndexInfo(rel);
@@ -81,9 +83,11 @@ bool
 vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
 {
 	bool		found = false;
+	MemoryContext old;
 
 	if (reranker->fetch == NULL)
 		open_table(reranker);
+	old = MemoryContextSwitchTo(reranker->context);
 	for (int i = 0; i < n && !found; i++)
 	{
 		ItemPointerData tid = tids[i];
@@ -97,6 +101,8 @@ vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
 		ResetPerTupleExprContext(reranker->estate);
 	ExecClearTuple(reranker->slot);
 	table_index_fetch_reset(reranker->fetch);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(reranker->context);
 	return found;
 }
 
@@ -114,6 +120,7 @@ vs_rerank_end(VsReranker *reranker)
 	{
 		table_index_fetch_end(reranker->fetch);
 		ExecDropSingleTupleTableSlot(reranker->slot);
+		MemoryContextDelete(reranker->context);
 	}
 	if (reranker->estate)
 		FreeExecutorState(reranker->estate);

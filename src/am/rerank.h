@@ -20,6 +20,7 @@ typedef struct VsReranker
 	VsKernel	kernel;
 	struct IndexFetchTableData *fetch;	/* what follows is made when first needed */
 	struct TupleTableSlot *slot;
+	MemoryContext context;		/* one row's work */
 	struct IndexInfo *info;		/* of an index on an expression */
 	struct EState *estate;
 } VsReranker;

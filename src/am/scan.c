@@ -56,6 +56,7 @@ typedef struct VsFound
 {
 	bool		read;
 	float		margin;			/* its rank may be off by so much */
+	float		low;			/* no vertex from here on is nearer than that */
 	ItemPointerData *tids;
 	int			ntids;			/* 0: it is gone */
 } VsFound;
@@ -80,6 +81,7 @@ typedef struct VsScan
 
 	VsCandidate *batch;			/* vertices to return next */
 	VsFound    *found;			/* what is known of each */
+	bool		lows_found;		/* find_lows() has seen the batch */
 	int			nbatch;
 	int			next;
 	MemoryContext batch_context;	/* heap TIDs of the batch */
@@ -190,6 +192,7 @@ take_batch(VsScan *state)
 	state->next = 0;
 	MemoryContextReset(state->batch_context);
 	memset(state->found, 0, state->nbatch * sizeof(VsFound));
+	state->lows_found = false;
 	for (int i = 0; i < state->nbatch; i++)
 		vs_idset_add(&state->returned, state->batch[i].id);
 	state->run.batches++;
@@ -414,6 +417,29 @@ sweep(VsScan *state, VsSweepReason reason)
 /* ---- one row at a time ---- */
 
 /*
+ * The length of a query does not matter to the order of dot products, but codes
+ * estimate best what is as long as the vectors are: make it so, as far as the
+ * entry tells.
+ */
+static const float *
+scale_query(VsScan *state, const float *vector)
+{
+	VsMeta		meta = vs_meta_read(state->graph.rel);
+	VsGraph    *graph = &state->graph.graph;
+	const VsBytes *entry = meta.entry == VS_INVALID_ID ? NULL :
+		graph->vector(graph, meta.entry);
+	float		length = entry ? entry->step * sqrtf(entry->square) : 0;
+	float	   *scaled = palloc(state->index.dims * sizeof(float));
+
+	if (!(length > 0) || !isfinite(length) ||
+		!vs_normalize(scaled, vector, state->index.dims))
+		return vector;
+	for (int i = 0; i < state->index.dims; i++)
+		scaled[i] *= length;
+	return scaled;
+}
+
+/*
  * Get ready: the query, and the first batch or the sweep.
  */
 static void
@@ -443,6 +469,8 @@ start(IndexScanDesc scan)
 												 ALLOCSET_DEFAULT_SIZES);
 	if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
 		vector = vs_index_form_vector(rel, &state->index, scan->orderByData[0].sk_argument);
+	if (vector && state->index.bits > 0 && state->index.metric == VS_METRIC_IP)
+		vector = scale_query(state, vector);
 	if (vector)
 		state->query = vs_index_kept_query(&state->index, vector);
 	vs_rerank_init(&state->reranker, scan, &state->index, vector);
@@ -471,8 +499,32 @@ read_found(VsScan *state, int i)
 	found->read = true;
 	found->ntids = vs_pagegraph_rows(&state->graph, vertex->id, vertex->version,
 									 state->query, vertex->rank, &found->tids, &found->margin);
+	found->low = vertex->rank - found->margin;
 	MemoryContextSwitchTo(old);
 	return found;
+}
+
+/*
+ * Dot products of long vectors are off by more than those of short ones, so one
+ * further down may be nearer: what the least of them can be takes a look at all.
+ * By distance, who is farther away is so by its least distance, too.
+ */
+static void
+find_lows(VsScan *state)
+{
+	float		low = INFINITY;
+
+	state->lows_found = true;
+	if (state->index.bits == 0 || state->index.metric != VS_METRIC_IP)
+		return;
+	for (int i = state->nbatch - 1; i >= 0; i--)
+	{
+		VsFound    *found = read_found(state, i);
+
+		if (found->ntids > 0)
+			low = Min(low, found->low);
+		found->low = low;
+	}
 }
 
 /*
@@ -526,6 +578,8 @@ make_ready(VsScan *state, const VsFound *found, float rank)
 static bool
 advance(VsScan *state)
 {
+	if (!state->lows_found)
+		find_lows(state);
 	for (;;)
 	{
 		int			first = next_found(state, state->next);
@@ -538,15 +592,14 @@ advance(VsScan *state)
 			return state->nready > 0;
 		found = &state->found[first];
 		rank = state->batch[first].rank;
-		if (state->nready > 0 && state->ready[state->nready - 1].rank <= rank - found->margin)
+		if (state->nready > 0 && state->ready[state->nready - 1].rank <= found->low)
 			return true;
 		state->next++;
 		if (found->margin > 0)
 		{
 			second = next_found(state, first + 1);
 			if (vs_strict_order || state->nready > 0 ||
-				(second < state->nbatch && state->batch[second].rank -
-				 state->found[second].margin < rank + found->margin))
+				(second < state->nbatch && state->found[second].low < rank + found->margin))
 			{
 				vs_rerank(&state->reranker, found->tids, found->ntids, &rank);
 				state->run.reranked++;

@@ -2,7 +2,7 @@
 -- tables that rows come to and go from: whatever the metric, filter, LIMIT and
 -- settings, the rows are those of a sequential scan.
 
-SELECT plan(8 + 7 + 6 + 1 + 9 * 4 + 3);
+SELECT plan(8 + 7 + 6 + 1 + (9 + 3) * 4 + 3);
 
 -- What it can do.
 SELECT is(pg_indexam_has_property(oid, property), can, format('access method: %s', property))
@@ -86,31 +86,33 @@ BEGIN
 END
 $$;
 
--- The life of a table under one operator class.  Commands for \gexec, since
--- VACUUM runs in no function.
+-- The life of a table under one operator class, with codes, too, where it has them.
+-- Commands for \gexec, since VACUUM runs in no function.
 CREATE VIEW life AS
-	SELECT c.opcname, n, step
+	SELECT c.opcname, quantization, n, step
 	FROM pg_opclass c
 	JOIN pg_amop a ON a.amopfamily = c.opcfamily
 	JOIN pg_operator o ON o.oid = a.amopopr,
+		unnest(CASE WHEN c.opcname IN ('vecstore_l2_ops', 'vecstore_ip_ops', 'vecstore_cosine_ops') THEN ARRAY['none', 'rabitq'] ELSE ARRAY['none'] END) quantization,
+		LATERAL format('%s, %s', c.opcname, quantization) name,
 		LATERAL unnest(ARRAY[
 			format('SELECT setseed(0.%s)', length(c.opcname) * 100 + ascii(substr(c.opcname, 10))),
 			'TRUNCATE items',
 			'INSERT INTO items SELECT i, i % 3, some_vector(i) FROM generate_series(1, 600) i',
-			format('CREATE INDEX items_v ON items USING vecstore (v %s) WITH (m = 6, ef_construction = 20)', c.opcname),
-			format('SELECT ok(planned(%L), ''%s: the index serves the order'')', o.oprname, c.opcname),
-			format('SELECT is(differing(%L, 25), 0, ''%s: built'')', o.oprname, c.opcname),
+			format('CREATE INDEX items_v ON items USING vecstore (v %s) WITH (m = 6, ef_construction = 20, quantization = %s)', c.opcname, quantization),
+			format('SELECT ok(planned(%L), ''%s: the index serves the order'')', o.oprname, name),
+			format('SELECT is(differing(%L, 25), 0, ''%s: built'')', o.oprname, name),
 			'INSERT INTO items SELECT i, i % 3, some_vector(i) FROM generate_series(601, 1000) i',
 			'UPDATE items SET v = some_vector(id + 7) WHERE id % 5 = 0',
 			'DELETE FROM items WHERE kind = 2 AND id % 4 > 0',
-			format('SELECT is(differing(%L, 25), 0, ''%s: changed'')', o.oprname, c.opcname),
+			format('SELECT is(differing(%L, 25), 0, ''%s: changed'')', o.oprname, name),
 			'VACUUM (INDEX_CLEANUP ON) items',
 			'INSERT INTO items SELECT i, i % 3, some_vector(i) FROM generate_series(1001, 1200) i',
 			format('SELECT is(differing(%L, 25) + (SELECT (rows + rows_aside <> (SELECT count(*) FROM items))::integer FROM vecstore_check(''items_v'')), 0, ''%s: vacuumed and filled'')',
-				o.oprname, c.opcname),
+				o.oprname, name),
 			'DROP INDEX items_v']) WITH ORDINALITY s(step, n)
 	WHERE c.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'vecstore') AND c.opcintype = 'vecstore'::regtype;
-SELECT step FROM life ORDER BY opcname COLLATE "C", n \gexec
+SELECT step FROM life ORDER BY opcname COLLATE "C", quantization, n \gexec
 
 -- A transaction prepared on one side is in the index and not seen.
 CREATE INDEX items_v ON items USING vecstore (v vecstore_l2_ops);

@@ -18,12 +18,17 @@ my $rounds = 2;
 # Replaying a whole page hides a wrong delta, so some runs do without; some
 # check after each replayed record that the page is what it was.  With
 # wal_level = minimal a new index is not logged but synced.
+my $none = "quantization = 'none'";
+my $codes = "quantization = 'rabitq'";
 my @cases = (
 	{ seed => 1, dims => 24, rows => 500, conf => 'wal_consistency_checking = all' },
 	{ seed => 2, dims => 24, rows => 0, conf => 'full_page_writes = off' },
 	{ seed => 3, dims => 3, rows => 500, with => 'm = 4', conf => 'full_page_writes = off' },
-	{ seed => 4, dims => 2001, rows => 60, conf => 'wal_consistency_checking = all' },
-	{ seed => 5, dims => 24, rows => 300, conf => 'wal_level = minimal' });
+	{ seed => 4, dims => 2001, rows => 60, with => $none, conf => 'wal_consistency_checking = all' },
+	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => 'wal_level = minimal' },
+	{ seed => 6, dims => 24, rows => 0, with => "m = 8, $codes", conf => 'wal_consistency_checking = all' },
+	{ seed => 7, dims => 128, rows => 300, with => $codes, conf => 'full_page_writes = off' },
+	{ seed => 8, dims => 1500, rows => 60, with => $codes, conf => 'wal_consistency_checking = all' });
 
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
@@ -35,6 +40,7 @@ foreach my $case (@cases)
 {
 	my ($seed, $dims) = @$case{qw(seed dims)};
 	my $table = "items$seed";
+	my $kind = "$dims dimensions" . ($case->{with} ? ", $case->{with}" : '');
 
 	$node->append_conf('postgresql.conf',
 		"full_page_writes = on\nwal_consistency_checking = ''\nwal_level = replica\n$case->{conf}");
@@ -44,11 +50,11 @@ foreach my $case (@cases)
 	# No checkpoint has written the new index yet.
 	$node->stop('immediate');
 	$node->start;
-	check_index($node, $table, $dims, "$dims dimensions, $case->{conf}, new index");
+	check_index($node, $table, $dims, "$kind, $case->{conf}, new index");
 
 	foreach my $round (1 .. $rounds)
 	{
-		my $label = "$dims dimensions, $case->{conf}, round $round";
+		my $label = "$kind, $case->{conf}, round $round";
 		my $count = $node->safe_psql('postgres', "SELECT last_value FROM ${table}_id_seq");
 
 		# A checkpoint would hide what the first round does not log.
@@ -68,7 +74,7 @@ foreach my $case (@cases)
 	}
 
 	# Work goes on, and cleaning up what the crash left behind works.
-	my $label = "$dims dimensions, after the last crash";
+	my $label = "$kind, after the last crash";
 	$node->safe_psql('postgres',
 		"INSERT INTO $table (embedding) SELECT test_vector(i, $dims) FROM generate_series(1, 50) i");
 	$node->safe_psql('postgres', "DELETE FROM $table WHERE id % 3 = 0");

@@ -19,7 +19,9 @@ use Vecstore qw(check_index check_no_crash check_recall complete_sql create_item
 my @cases = (
 	{ seed => 1, dims => 24, rows => 500 },
 	{ seed => 2, dims => 3, rows => 0, with => 'm = 4' },
-	{ seed => 3, dims => 2001, rows => 60 });
+	{ seed => 3, dims => 2001, rows => 60, with => "quantization = 'none'" },
+	{ seed => 4, dims => 24, rows => 300, with => "m = 8, quantization = 'rabitq'" },
+	{ seed => 5, dims => 600, rows => 60, with => "quantization = 'rabitq'" });
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -41,7 +43,7 @@ foreach my $case (@cases)
 {
 	my ($seed, $dims) = @$case{qw(seed dims)};
 	my $table = "items$seed";
-	my $label = "$dims dimensions";
+	my $label = "$dims dimensions" . ($case->{with} ? ", $case->{with}" : '');
 
 	create_items($primary, $table, %$case);
 	$primary->wait_for_catchup($standby, 'replay');
@@ -107,7 +109,7 @@ foreach my $case (@cases)
 {
 	my ($seed, $dims) = @$case{qw(seed dims)};
 	my $table = "items$seed";
-	my $label = "$dims dimensions, promoted";
+	my $label = "$dims dimensions" . ($case->{with} ? ", $case->{with}" : '') . ', promoted';
 
 	$standby->safe_psql('postgres',
 		"INSERT INTO $table (embedding) SELECT test_vector(i, $dims) FROM generate_series(1, 50) i");

@@ -16,7 +16,7 @@ use Vecstore qw(check_index check_no_crash check_recall create_items);
 my @opclasses = map { "vecstore_${_}_ops" }
   qw(l2 ip cosine l1 hamming jaccard chebyshev canberra bray_curtis);
 my $definitions =
-  "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'public.items'::regclass ORDER BY indexrelid::regclass::text";
+  "SELECT indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid IN ('public.items'::regclass, 'public.coded'::regclass) ORDER BY indexrelid::regclass::text";
 
 my $node = PostgreSQL::Test::Cluster->new('old');
 $node->init;
@@ -31,11 +31,19 @@ foreach my $opclass (@opclasses)
 	$node->safe_psql('postgres',
 		"CREATE INDEX items_$number ON items USING vecstore (embedding $opclass) WITH (quantization = 'none') WHERE id <= 100");
 }
-# Vacuumed and grown, so that the files hold more than a fresh build leaves.
-$node->safe_psql('postgres', 'DELETE FROM items WHERE id % 7 = 0');
-$node->safe_psql('postgres', 'VACUUM items');
+# Another table, whose indexes have codes.
+create_items($node, 'coded', dims => 100, rows => 600, seed => 2, with => "quantization = 'rabitq'");
 $node->safe_psql('postgres',
-	'INSERT INTO items (embedding) SELECT test_vector(i, 24) FROM generate_series(1, 200) i');
+	'CREATE INDEX coded_cosine ON coded USING vecstore ((subvector(embedding, 1, 50)::vecstore(50)) vecstore_cosine_ops) WITH (m = 12, quantization = rabitq)');
+# Vacuumed and grown, so that the files hold more than a fresh build leaves.
+foreach my $table (qw(items coded))
+{
+	my $dims = $table eq 'coded' ? 100 : 24;
+	$node->safe_psql('postgres', "DELETE FROM $table WHERE id % 7 = 0");
+	$node->safe_psql('postgres', "VACUUM $table");
+	$node->safe_psql('postgres',
+		"INSERT INTO $table (embedding) SELECT test_vector(i, $dims) FROM generate_series(1, 200) i");
+}
 my $before = $node->safe_psql('postgres', $definitions);
 my $rows = $node->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id');
 
@@ -55,9 +63,9 @@ is($node->safe_psql('copy', 'SELECT id, embedding::text FROM items ORDER BY id')
 	$rows, 'restored: the same rows');
 is( $node->safe_psql(
 		'copy',
-		"SELECT count(*) FROM pg_index i, vecstore_check(i.indexrelid) WHERE i.indrelid = 'items'::regclass AND i.indexrelid <> 'items_pkey'::regclass"
+		"SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam CROSS JOIN LATERAL vecstore_check(i.indexrelid) WHERE amname = 'vecstore'"
 	),
-	scalar(@opclasses) + 1,
+	scalar(@opclasses) + 3,
 	'restored: every index is sound');
 
 # pg_upgrade, here to the same version: files are copied, nothing is replayed.
@@ -82,18 +90,28 @@ is($new->safe_psql('postgres', $definitions), $before, 'upgraded: the same index
 is($new->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id'),
 	$rows, 'upgraded: the same rows');
 check_index($new, 'items', 24, 'upgraded');
+check_index($new, 'coded', 100, 'upgraded, codes');
+is($new->safe_psql('postgres', "SELECT string_agg(DISTINCT quantization, ' ') FROM vecstore_stat_indexes WHERE relname = 'coded'"),
+	'rabitq', 'upgraded: codes stay codes');
 is( $new->safe_psql(
 		'postgres',
 		"SELECT count(*), count(*) FILTER (WHERE metric IS NOT NULL AND bytes > 0), bool_and(has_table_privilege('pg_monitor', 'vecstore_stat_indexes', 'SELECT')) FROM vecstore_stat_indexes"
 	),
-	'10|10|t',
+	'12|12|t',
 	'upgraded: the view of the indexes, for everybody');
 $new->safe_psql('postgres',
 	'INSERT INTO items (embedding) SELECT test_vector(1000 + i, 24) FROM generate_series(1, 50) i');
-$new->safe_psql('postgres', 'DELETE FROM items WHERE id % 5 = 0');
-$new->safe_psql('postgres', 'VACUUM items');
+$new->safe_psql('postgres',
+	'INSERT INTO coded (embedding) SELECT test_vector(1000 + i, 100) FROM generate_series(1, 50) i');
+foreach my $table (qw(items coded))
+{
+	$new->safe_psql('postgres', "DELETE FROM $table WHERE id % 5 = 0");
+	$new->safe_psql('postgres', "VACUUM $table");
+}
 check_index($new, 'items', 24, 'upgraded, then changed');
 check_recall($new, 'items', 'upgraded, then changed');
+check_index($new, 'coded', 100, 'upgraded, then changed, codes');
+check_recall($new, 'coded', 'upgraded, then changed, codes');
 check_no_crash($new, 'upgraded');
 $new->stop;
 done_testing();

@@ -11,50 +11,57 @@ my $node = PostgreSQL::Test::Cluster->new('build_memory');
 $node->init;
 $node->append_conf('postgresql.conf', 'autovacuum = off');
 $node->start;
-$node->safe_psql('postgres', q{
-	CREATE EXTENSION vecstore;
-	CREATE TABLE items (v vecstore(100));
-	INSERT INTO items SELECT array_agg(hashint8extended(k, i) % 100)::real[]::vecstore
-	FROM generate_series(1, 3000) i, generate_series(1, 100) k GROUP BY i});
+$node->safe_psql('postgres', 'CREATE EXTENSION vecstore');
 
 # The messages of CREATE INDEX with so much memory.
 sub messages
 {
-	my ($memory) = @_;
+	my ($quantization, $memory) = @_;
 	my ($status, $stdout, $stderr) = $node->psql('postgres', qq{
 		SET maintenance_work_mem = '$memory';
-		CREATE INDEX items_v ON items USING vecstore (v vecstore_l2_ops);
+		CREATE INDEX items_v ON items USING vecstore (v vecstore_l2_ops) WITH (quantization = '$quantization');
 		SET client_min_messages = warning;
 		SELECT vecstore_check('items_v');
 		DROP INDEX items_v});
-	is($status, 0, "$memory: the index is made");
+	is($status, 0, "$quantization, $memory: the index is made");
 	return $stderr;
 }
 
-my $before = qr/NOTICE:  the graph of about 3000 rows needs about \d+ MB of maintenance_work_mem\n/;
 my $from_pages = qr/DETAIL:  maintenance_work_mem is \d+ MB; \d+% of the vectors will be read from the index's pages/;
 my $one_by_one = qr/DETAIL:  maintenance_work_mem is \d+ MB; the rows that do not fit are inserted one by one/;
 my $amid = qr/NOTICE:  the graph no longer fits into maintenance_work_mem after \d+ rows\n.*HINT:  Increase maintenance_work_mem/s;
 
-# Not even the links fit.
-my $said = messages('1MB');
-like($said, $amid, 'not enough: a notice when it runs out');
-my ($rows) = $said =~ /after (\d+) rows/;
-cmp_ok($rows, '>', 2000, 'most of the memory was used before');
-cmp_ok($rows, '<', 3000, 'and no more than that');
-unlike($said, $before, 'without statistics nothing is foretold');
-$node->safe_psql('postgres', 'ANALYZE items');
-$said = messages('1MB');
-like($said, $before, 'with statistics it is foretold');
-like($said, $one_by_one, 'what will happen, too');
-like($said, $amid, 'and comes true');
+# Vectors of floats and their links; and with codes, when all takes half as much.
+foreach my $case ([ 'none', 3000, '1536kB' ], [ 'rabitq', 6000, '2MB' ])
+{
+	my ($quantization, $all, $half) = @$case;
+	my $before = qr/NOTICE:  the graph of about $all rows needs about \d+ MB of maintenance_work_mem\n/;
 
-# The links fit, and half of the vectors.
-$said = messages('1536kB');
-like($said, $before, 'vectors that do not fit are foretold');
-like($said, $from_pages, 'and where they will be');
-unlike($said, $amid, 'but the graph fits');
-is(messages('64MB'), '', 'enough memory, no message');
+	# Not even the links fit.
+	$node->safe_psql('postgres', qq{
+		DROP TABLE IF EXISTS items;
+		CREATE TABLE items (v vecstore(100));
+		INSERT INTO items SELECT array_agg(hashint8extended(k, i) % 100)::real[]::vecstore
+		FROM generate_series(1, $all) i, generate_series(1, 100) k GROUP BY i});
+	my $said = messages($quantization, '1MB');
+	like($said, $amid, 'not enough: a notice when it runs out');
+	my ($rows) = $said =~ /after (\d+) rows/;
+	cmp_ok($rows, '>', 2000, 'most of the memory was used before');
+	cmp_ok($rows, '<', $all, 'and no more than that');
+	unlike($said, $before, 'without statistics nothing is foretold');
+	$node->safe_psql('postgres', 'ANALYZE items');
+	$said = messages($quantization, '1MB');
+	like($said, $before, 'with statistics it is foretold');
+	like($said, $one_by_one, 'what will happen, too');
+	like($said, $amid, 'and comes true');
+
+	# The links fit, and half of the vectors.
+	$said = messages($quantization, $half);
+	like($said, $before, 'vectors that do not fit are foretold');
+	like($said, $from_pages, 'and where they will be');
+	unlike($said, $amid, 'but the graph fits');
+	is(messages($quantization, '64MB'), '', 'enough memory, no message');
+}
 
 $node->stop;
 done_testing();

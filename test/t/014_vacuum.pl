@@ -31,20 +31,20 @@ sub vacuum
 
 # ---- cancelled at several moments ----
 
-foreach my $dims (24, 2001)
+foreach my $case ([ 24, 3000, 'none' ], [ 2001, 200, 'none' ], [ 48, 3000, 'rabitq' ], [ 1500, 200, 'rabitq' ])
 {
-	my $rows = $dims > 2000 ? 200 : 3000;
+	my ($dims, $rows, $quantization) = @$case;
 	my $table = "cancelled$dims";
 	my ($marked, $cancelled, $done) = (0, 0, 0);
 
-	create_items($node, $table, dims => $dims, rows => $rows);
+	create_items($node, $table, dims => $dims, rows => $rows, with => "quantization = '$quantization'");
 	query("DELETE FROM $table WHERE id % 5 IN (1, 2)");
 	# Each page touched costs a nap.  The time allowed grows until it suffices.
 	for (my $timeout = 5; !$done && $timeout < 300_000; $timeout *= 2)
 	{
 		my ($status, $stdout, $stderr) = $node->psql('postgres', sprintf(
 			q{SET vacuum_cost_delay = '1ms'; SET vacuum_cost_limit = %d; SET statement_timeout = %d;
-			VACUUM (INDEX_CLEANUP ON, PARALLEL 0) %s}, $dims > 2000 ? 20 : 200, $timeout, $table));
+			VACUUM (INDEX_CLEANUP ON, PARALLEL 0) %s}, $rows < 1000 ? 20 : 200, $timeout, $table));
 		$done = $status == 0;
 		last if $done;
 		$cancelled++;
@@ -75,28 +75,36 @@ foreach my $dims (24, 2001)
 
 # ---- little memory ----
 
-# The same graph twice: links of 200 neighbours, so that 1 MB does not hold
-# those of all vertices; the dead are the last, so that all must be remembered.
-create_items($node, 'wide', dims => 8, rows => 2800, with => 'm = 100');
-query('DELETE FROM wide WHERE id > 2600');
+# The same graph twice: links of 200 neighbours (with codes, of 125), so that 1 MB
+# does not hold those of all vertices; the dead are the last, so that all must be
+# remembered.
+foreach my $case ([ 'wide', 'none', 2800 ], [ 'wide_codes', 'rabitq', 4500 ])
+{
+	my ($table, $quantization, $rows) = @$case;
+	create_items($node, $table, dims => 8, rows => $rows, with => "m = 100, quantization = '$quantization'");
+	query("DELETE FROM $table WHERE id > $rows - 200");
+}
 $node->safe_psql('template1', 'CREATE DATABASE twin TEMPLATE postgres');
 
 sub state
 {
-	my ($database) = @_;
-	my $sql = q{SET enable_seqscan = off; SELECT vecstore_check('wide_idx');};
-	$sql .= "SELECT id FROM wide ORDER BY embedding <-> '" . query_vector($_, 8) . "' LIMIT 20;"
+	my ($database, $table) = @_;
+	my $sql = qq{SET enable_seqscan = off; SELECT vecstore_check('${table}_idx');};
+	$sql .= "SELECT id FROM $table ORDER BY embedding <-> '" . query_vector($_, 8) . "' LIMIT 20;"
 	  foreach 1 .. 20;
 	return $node->safe_psql($database, $sql);
 }
 
-unlike(vacuum('wide', q{SET maintenance_work_mem = '64MB'}, 'twin'),
-	qr/nothing|did not fit/, 'with much memory all links are remembered');
-like(vacuum('wide', q{SET maintenance_work_mem = '1MB'}),
-	qr/; lists did not fit into memory$/, 'with little they are not');
-is(state('postgres'), state('twin'), 'the graph is the same afterwards');
-check_index($node, 'wide', 8, 'little memory');
-check_recall($node, 'wide', 'little memory');
+foreach my $table (qw(wide wide_codes))
+{
+	unlike(vacuum($table, q{SET maintenance_work_mem = '64MB'}, 'twin'),
+		qr/nothing|did not fit/, "$table: with much memory all links are remembered");
+	like(vacuum($table, q{SET maintenance_work_mem = '1MB'}),
+		qr/; lists did not fit into memory$/, "$table: with little they are not");
+	is(state('postgres', $table), state('twin', $table), "$table: the graph is the same afterwards");
+	check_index($node, $table, 8, "$table, little memory");
+	check_recall($node, $table, "$table, little memory");
+}
 
 # A byte for each slot of an index of 5,000 pages: too much for half of 1 MB.
 create_items($node, 'long', dims => 16000, rows => 0, with => 'm = 2, ef_construction = 4');
@@ -115,16 +123,20 @@ is( query(q{SET enable_seqscan = off; WITH found AS MATERIALIZED (
 # ---- upper lists ----
 
 # vecstore_check() counts links of level 0; what upper lists name is read from
-# the file.
-create_items($node, 'upper', dims => 8, rows => 1500, with => 'm = 3');
-query('DELETE FROM upper WHERE id % 3 = 0');
-vacuum('upper', '');
-query('CHECKPOINT');
-my ($links, $stale, $ownerless) = upper_links(
-	$node->data_dir . '/' . query(q{SELECT pg_relation_filepath('upper_idx')}));
-cmp_ok($links, '>', 500, 'there are upper lists');
-is($stale, 0, 'none names a vertex that is gone');
-is($ownerless, 0, 'none has lost its vertex');
+# the file.  With codes (of 4 bits, for 8 dimensions padded to 16) a list is longer.
+foreach my $case ([ 'upper', 'none', 12 ], [ 'upper_codes', 'rabitq', 64 ])
+{
+	my ($table, $quantization, $list_bytes) = @$case;
+	create_items($node, $table, dims => 8, rows => 1500, with => "m = 3, quantization = '$quantization'");
+	query("DELETE FROM $table WHERE id % 3 = 0");
+	vacuum($table, '');
+	query('CHECKPOINT');
+	my ($links, $stale, $ownerless) = upper_links(
+		$node->data_dir . '/' . query("SELECT pg_relation_filepath('${table}_idx')"), $list_bytes);
+	cmp_ok($links, '>', 300, "$table: there are upper lists");
+	is($stale, 0, "$table: none names a vertex that is gone");
+	is($ownerless, 0, "$table: none has lost its vertex");
+}
 
 # ---- what a crash left between unlinking a segment and removing it ----
 
@@ -175,11 +187,11 @@ sub tuples
 	  unpack 'L*', substr($page, 24, unpack('S', substr($page, 12, 2)) - 24);
 }
 
-# Links in the upper lists of an index file; how many of them, and how many of
-# the lists' owners, are no live vertices.
+# Links in the upper lists of an index file, which are so long; how many of them,
+# and how many of the lists' owners, are no live vertices.
 sub upper_links
 {
-	my ($file) = @_;
+	my ($file, $list_bytes) = @_;
 	my @pages = read_pages($file);
 	my ($m) = unpack 'S', substr($pages[0], 36, 2);
 	my ($slot_bits) = unpack 'C', substr($pages[0], 42, 1);
@@ -201,7 +213,8 @@ sub upper_links
 			my ($kind, $owner, $levels) = unpack 'xCx2Lx2S', substr($page, $at, 12);
 			next if $kind != 1;
 			$ownerless++ if !$live{$owner};
-			my @ids = grep { $_ != 0xFFFFFFFF } unpack 'L*', substr($page, $at + 24, 4 * $m * $levels);
+			my @ids = grep { $_ != 0xFFFFFFFF }
+			  map { unpack 'L*', substr($page, $at + 24 + $list_bytes * $_, 4 * $m) } 0 .. $levels - 1;
 			$links += @ids;
 			$stale += grep { !$live{$_} } @ids;
 		}

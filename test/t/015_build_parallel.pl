@@ -18,8 +18,11 @@ use Vecstore qw(check_index check_no_crash check_recall create_items start_workl
 my $dims = 48;
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
+# The server logs 32 pages in one record and pins them: four processes at it want
+# more than the 128 buffers that test clusters have.
 $primary->append_conf('postgresql.conf', q{
 autovacuum = off
+shared_buffers = 2MB
 max_worker_processes = 8
 max_parallel_workers = 8
 max_parallel_maintenance_workers = 4
@@ -51,6 +54,16 @@ sub rebuild
 	return ($workers // 0, $stderr);
 }
 
+# Make items_idx another kind of index.
+sub with_quantization
+{
+	my ($quantization) = @_;
+	$primary->safe_psql('postgres', qq{
+		DROP INDEX items_idx;
+		CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = '$quantization')});
+	return;
+}
+
 # A whole index, here and on the standby.
 sub check_both
 {
@@ -77,21 +90,32 @@ check_both('none came');
 ($workers) = rebuild('SET max_parallel_maintenance_workers = 0;');
 is($workers, 0, 'no worker asked for');
 
+with_quantization('rabitq');
+($workers) = rebuild('');
+is($workers, 3, 'three workers for codes');
+check_both('codes, three workers');
+
 # Memory for all links and some vectors; and for not even the links.
 $primary->safe_psql('postgres', q{
 	DROP INDEX items_idx;
 	INSERT INTO items (embedding) SELECT test_vector(500000 + i, 48) FROM generate_series(1, 12000) i;
-	CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops);
+	CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = rabitq);
 	VACUUM ANALYZE items});
-($workers, $messages) = rebuild("SET maintenance_work_mem = '7MB';");
-is($workers, 3, 'little memory, shared');
-like($messages, qr/\d+% of the vectors will be read from the index's pages/, 'for some vectors');
-check_both('vectors on pages');
+foreach my $case ([ 'rabitq', '5MB', '4MB' ], [ 'none', '7MB', '4MB' ])
+{
+	my ($quantization, $little, $less) = @$case;
 
-($workers, $messages) = rebuild("SET maintenance_work_mem = '4MB';");
-is($workers, 3, 'less memory, shared');
-like($messages, qr/no longer fits into maintenance_work_mem/, 'not for all links');
-check_both('rows inserted');
+	with_quantization($quantization) if $quantization ne 'rabitq';
+	($workers, $messages) = rebuild("SET maintenance_work_mem = '$little';");
+	is($workers, 3, "$quantization: little memory, shared");
+	like($messages, qr/\d+% of the vectors will be read from the index's pages/, 'for some vectors');
+	check_both("$quantization, vectors on pages");
+
+	($workers, $messages) = rebuild("SET maintenance_work_mem = '$less';");
+	is($workers, 3, "$quantization: less memory, shared");
+	like($messages, qr/no longer fits into maintenance_work_mem/, 'not for all links');
+	check_both("$quantization, rows inserted");
+}
 
 # An empty table: all is done before a worker comes, if one comes at all.
 $primary->safe_psql('postgres', q{
@@ -111,7 +135,7 @@ is($primary->safe_psql('postgres', "SELECT rows FROM vecstore_check('few_idx')")
 $primary->safe_psql('postgres', q{
 	CREATE TABLE long_items (id int, embedding vecstore(2500)) WITH (parallel_workers = 2);
 	INSERT INTO long_items SELECT i, test_vector(i, 2500) FROM generate_series(1, 300) i});
-rebuild('', 'CREATE INDEX long_items_idx ON long_items USING vecstore (embedding vecstore_l2_ops)');
+rebuild('', "CREATE INDEX long_items_idx ON long_items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = 'none')");
 check_index($primary, 'long_items', 2500, 'long vectors');
 $primary->wait_for_catchup($standby, 'replay');
 check_index($standby, 'long_items', 2500, 'long vectors, standby');
@@ -139,8 +163,8 @@ is( $primary->safe_psql('postgres', q{
 # Progress: phases in their order, and counts that grow to what there is.
 my $building = IPC::Run::start(
 	[ 'psql', '-XAtq', '-h', $primary->host, '-p', $primary->port, '-d', 'postgres', '-c',
-		"SET maintenance_work_mem = '5MB'; SET client_min_messages = error", '-c',
-		'CREATE INDEX watched ON items USING vecstore (embedding vecstore_l2_ops)' ],
+		"SET maintenance_work_mem = '4MB'; SET client_min_messages = error", '-c',
+		'CREATE INDEX watched ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = rabitq)' ],
 	'<', \undef, '>', \my $built_out, '2>', \my $built_err);
 my @seen;
 my $most = 0;
@@ -172,13 +196,14 @@ my $before = $primary->safe_psql('postgres', $files);
 my $cancelled = 0;
 foreach my $ms (1, 3, 10, 20, 40, 80, 120, 160, 250, 400, 600)
 {
-	foreach my $memory ('4MB', '64MB')
+	foreach my $case ([ '4MB', 'none' ], [ '3MB', 'rabitq' ], [ '64MB', $ms % 20 ? 'none' : 'rabitq' ])
 	{
+		my ($memory, $quantization) = @$case;
 		my ($status, $stdout, $stderr) = $primary->psql('postgres', qq{
 			SET maintenance_work_mem = '$memory'; SET statement_timeout = $ms;
-			BEGIN; CREATE INDEX cancelled ON items USING vecstore (embedding vecstore_l2_ops); ROLLBACK});
+			BEGIN; CREATE INDEX cancelled ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = '$quantization'); ROLLBACK});
 		$cancelled++ if $stderr =~ /canceling statement due to statement timeout/;
-		unlike($stderr, qr/ERROR:  (?!canceling statement)/, "no other error after $ms ms, $memory");
+		unlike($stderr, qr/ERROR:  (?!canceling statement)/, "no other error after $ms ms, $memory, $quantization");
 	}
 }
 cmp_ok($cancelled, '>', 3, "$cancelled builds were cancelled");
@@ -190,24 +215,29 @@ is($primary->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE 
 # Beside writers.
 my $writes = start_workload($primary, 1, '-c', 2, write_workload($primary, 'items', $dims, 0));
 usleep(300_000);
-foreach my $round (1 .. 2)
+foreach my $quantization ('none', 'rabitq')
 {
+	with_quantization($quantization) if $quantization ne 'none';
 	($workers) = rebuild('', 'REINDEX INDEX CONCURRENTLY items_idx');
-	is($workers, 3, 'concurrently');
+	is($workers, 3, "$quantization, concurrently");
 }
 stop_workload($writes, 'writers');
-check_both('concurrently');
+check_both('codes, concurrently');
 
 # A crash right after, before any checkpoint; and without WAL for new files.
-rebuild('');
-$primary->stop('immediate');
-$primary->start;
-check_both('after a crash');
+foreach my $quantization ('rabitq', 'none')
+{
+	with_quantization($quantization) if $quantization ne 'rabitq';
+	rebuild('');
+	$primary->stop('immediate');
+	$primary->start;
+	check_both("$quantization, after a crash");
+}
 $standby->stop;
 $primary->append_conf('postgresql.conf', "wal_level = minimal\nmax_wal_senders = 0\nwal_consistency_checking = ''");
 $primary->restart;
 ($workers) = rebuild("SET maintenance_work_mem = '4MB';",
-	'BEGIN; DROP INDEX items_idx; CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops); COMMIT');
+	'BEGIN; DROP INDEX items_idx; CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = rabitq); COMMIT');
 is($workers, 3, 'wal_level = minimal');
 $primary->stop('immediate');
 $primary->start;
