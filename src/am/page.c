@@ -32,7 +32,7 @@
 #define FOUR_BITS_MAX_DIMS	64
 
 /* With fewer links a vertex needs them all. */
-#define LEAST_M				8
+#define LEAST_M				16
 
 /* Whether there are codes for the metric. */
 static bool

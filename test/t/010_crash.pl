@@ -14,6 +14,7 @@ use Vecstore qw(check_index check_no_crash check_recall create_items is_running
   start_workload stop_workload write_workload);
 
 my $rounds = 2;
+my $clients = 4;
 
 # Replaying a whole page hides a wrong delta, so some runs do without; some
 # check after each replayed record that the page is what it was.  With
@@ -26,7 +27,7 @@ my @cases = (
 	{ seed => 3, dims => 3, rows => 500, with => 'm = 4', conf => 'full_page_writes = off' },
 	{ seed => 4, dims => 2001, rows => 60, with => $none, conf => 'wal_consistency_checking = all' },
 	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => 'wal_level = minimal' },
-	{ seed => 6, dims => 24, rows => 0, with => "m = 8, $codes", conf => 'wal_consistency_checking = all' },
+	{ seed => 6, dims => 24, rows => 0, with => "m = 12, $codes", conf => 'wal_consistency_checking = all' },
 	{ seed => 7, dims => 128, rows => 300, with => $codes, conf => 'full_page_writes = off' },
 	{ seed => 8, dims => 1500, rows => 60, with => $codes, conf => 'wal_consistency_checking = all' });
 
@@ -58,7 +59,7 @@ foreach my $case (@cases)
 		my $count = $node->safe_psql('postgres', "SELECT last_value FROM ${table}_id_seq");
 
 		# A checkpoint would hide what the first round does not log.
-		my $run = start_workload($node, $seed * 100 + $round, '-c', 4, '-j', 2,
+		my $run = start_workload($node, $seed * 100 + $round, '-c', $clients, '-j', 2,
 			write_workload($node, $table, $dims, $round > 1));
 
 		# Once it is well under way, wait a moment that is never the same.
@@ -70,7 +71,7 @@ foreach my $case (@cases)
 		stop_workload($run, $label);
 
 		$node->start;
-		check_index($node, $table, $dims, $label, $round);
+		check_index($node, $table, $dims, $label, $round, $clients * $round);
 	}
 
 	# Work goes on, and cleaning up what the crash left behind works.
