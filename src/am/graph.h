@@ -41,6 +41,7 @@ typedef struct VsCandidate
 {
 	VsId		id;
 	float		rank;			/* see distance.h; NaN: not known yet */
+	float		margin;			/* of a result: its rank may be off by so much */
 	uint16		version;
 	bool		dead;			/* a tombstone: leads on, is no result */
 	uint8		cover;			/* VsCover, for members of a list */

@@ -249,6 +249,7 @@ copy_ids(const VsId *ids, int n, VsCandidate *out)
 		{
 			out[found].id = ids[i];
 			out[found].rank = NAN;
+			out[found].margin = 0;
 			out[found].version = 0;
 			out[found].dead = false;
 			out[found].cover = VS_COVER_UNKNOWN;
@@ -335,6 +336,7 @@ copy_estimates(VsPageGraph *graph, const VsList *list, float owner_rank, VsCandi
 		{
 			out[n].id = list->ids[i];
 			out[n].rank = graph->ranks[i];
+			out[n].margin = 0;
 			out[n].version = 0;
 			out[n].dead = false;
 			out[n].cover = VS_COVER_UNKNOWN;
@@ -416,6 +418,8 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 	cand->version = vertex->version;
 	cand->dead = VsVertexGetState(vertex) == VS_TOMBSTONE;
 	cand->rank = vs_graph_rank(base, graph->begun, VsVertexVector(index, vertex));
+	cand->margin = vs_rerank_margin(index, cand->rank, graph->begun,
+									VsVertexVector(index, vertex));
 	if (graph->keeps)
 		keep_vector(graph, cand->id, vertex);
 	if (level == 0)
@@ -884,23 +888,16 @@ vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
 }
 
 int
-vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version, const void *query, float rank,
-				  ItemPointerData **tids, float *margin)
+vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version, ItemPointerData **tids)
 {
-	const VsIndex *index = &graph->graph.index;
 	Buffer		buffer;
 	VsVertex   *vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);
 	int			n = 0;
 
-	*margin = 0;
 	if (vertex == NULL)
 		return 0;
 	if (VsVertexGetState(vertex) == VS_LIVE && vertex->version == version)
-	{
 		n = vs_locked_vertex_tids(graph->rel, id, vertex, tids);
-		if (index->bits > 0)
-			*margin = vs_rerank_margin(index, rank, query, VsVertexVector(index, vertex));
-	}
 	UnlockReleaseBuffer(buffer);
 	return n;
 }

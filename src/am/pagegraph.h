@@ -56,13 +56,9 @@ extern bool vs_vertex_read_tails(Relation rel, const VsIndex *index, VsId id,
 extern int	vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
 						   ItemPointerData **tids);
 
-/*
- * The same, to return them: how far off the rank against the query may be is put
- * into *margin, 0 if it is exact.
- */
+/* The same, for a scan, whose pages are at hand. */
 extern int	vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version,
-							  const void *query, float rank,
-							  ItemPointerData **tids, float *margin);
+							  ItemPointerData **tids);
 
 /* The same for a vertex whose HEAD page the caller has locked. */
 extern int	vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,

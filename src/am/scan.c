@@ -51,11 +51,10 @@ typedef enum VsScanPhase
 	VS_SCAN_DONE
 } VsScanPhase;
 
-/* A vertex of a batch, once its page was read to return it. */
+/* A vertex of a batch: its rows once its page was read to return them. */
 typedef struct VsFound
 {
 	bool		read;
-	float		margin;			/* its rank may be off by so much */
 	float		low;			/* no vertex from here on is nearer than that */
 	ItemPointerData *tids;
 	int			ntids;			/* 0: it is gone */
@@ -81,7 +80,6 @@ typedef struct VsScan
 
 	VsCandidate *batch;			/* vertices to return next */
 	VsFound    *found;			/* what is known of each */
-	bool		lows_found;		/* find_lows() has seen the batch */
 	int			nbatch;
 	int			next;
 	MemoryContext batch_context;	/* heap TIDs of the batch */
@@ -183,16 +181,24 @@ note_work(VsScan *state)
 /* ---- the graph ---- */
 
 /*
- * Take the search's results as the batch to return.
+ * Take the search's results as the batch to return.  Ranks of long vectors are off
+ * by more than those of short ones, so one further down may be nearer: found.low
+ * is the least that any from there on may have.
  */
 static void
 take_batch(VsScan *state)
 {
+	float		low = INFINITY;
+
 	state->nbatch = vs_search_take(&state->search, state->batch);
 	state->next = 0;
 	MemoryContextReset(state->batch_context);
 	memset(state->found, 0, state->nbatch * sizeof(VsFound));
-	state->lows_found = false;
+	for (int i = state->nbatch - 1; i >= 0; i--)
+	{
+		low = Min(low, state->batch[i].rank - state->batch[i].margin);
+		state->found[i].low = low;
+	}
 	for (int i = 0; i < state->nbatch; i++)
 		vs_idset_add(&state->returned, state->batch[i].id);
 	state->run.batches++;
@@ -498,33 +504,9 @@ read_found(VsScan *state, int i)
 	old = MemoryContextSwitchTo(state->batch_context);
 	found->read = true;
 	found->ntids = vs_pagegraph_rows(&state->graph, vertex->id, vertex->version,
-									 state->query, vertex->rank, &found->tids, &found->margin);
-	found->low = vertex->rank - found->margin;
+									 &found->tids);
 	MemoryContextSwitchTo(old);
 	return found;
-}
-
-/*
- * Dot products of long vectors are off by more than those of short ones, so one
- * further down may be nearer: what the least of them can be takes a look at all.
- * By distance, who is farther away is so by its least distance, too.
- */
-static void
-find_lows(VsScan *state)
-{
-	float		low = INFINITY;
-
-	state->lows_found = true;
-	if (state->index.bits == 0 || state->index.metric != VS_METRIC_IP)
-		return;
-	for (int i = state->nbatch - 1; i >= 0; i--)
-	{
-		VsFound    *found = read_found(state, i);
-
-		if (found->ntids > 0)
-			low = Min(low, found->low);
-		found->low = low;
-	}
 }
 
 /*
@@ -578,28 +560,28 @@ make_ready(VsScan *state, const VsFound *found, float rank)
 static bool
 advance(VsScan *state)
 {
-	if (!state->lows_found)
-		find_lows(state);
 	for (;;)
 	{
 		int			first = next_found(state, state->next);
 		int			second;
 		const VsFound *found;
 		float		rank;
+		float		margin;
 
 		state->next = first;
 		if (first == state->nbatch)
 			return state->nready > 0;
 		found = &state->found[first];
 		rank = state->batch[first].rank;
+		margin = state->batch[first].margin;
 		if (state->nready > 0 && state->ready[state->nready - 1].rank <= found->low)
 			return true;
 		state->next++;
-		if (found->margin > 0)
+		if (margin > 0)
 		{
 			second = next_found(state, first + 1);
 			if (vs_strict_order || state->nready > 0 ||
-				(second < state->nbatch && state->found[second].low < rank + found->margin))
+				(second < state->nbatch && state->found[second].low < rank + margin))
 			{
 				vs_rerank(&state->reranker, found->tids, found->ntids, &rank);
 				state->run.reranked++;
