@@ -234,6 +234,19 @@ SELECT ef, count(*), count(*) FILTER (WHERE steps > 0) AS not_in_order
 		LATERAL (SELECT back_steps(distances, ef) AS steps FROM by_index(format('SELECT id, v <#> %L FROM items ORDER BY v <#> %1$L LIMIT %s', whole(-q, 48, 9), ef))) b
 	GROUP BY ef ORDER BY ef;
 DROP TABLE items;
+-- So it is by L2, where some lie near the origin and others beyond the query, all as far
+-- from it.
+CREATE TABLE items (id integer, v vecstore(48));
+INSERT INTO items SELECT i, ARRAY(SELECT (0.03 * hashint8extended(i, k) + i % 2 * 2.0 * hashint8extended(0, k)) / 9.3e18 FROM generate_series(1::bigint, 48) k)::vecstore FROM generate_series(1, 400) i;
+CREATE INDEX items_v ON items USING vecstore (v vecstore_l2_ops) WITH (quantization = rabitq);
+SET vecstore.ef_search = 500;
+SELECT count(*), count(*) FILTER (WHERE back_steps(distances, 400) > 0) AS not_in_order
+	FROM generate_series(1001, 1020) q,
+		LATERAL by_index(format('SELECT id, v <-> %L FROM items ORDER BY v <-> %1$L',
+			ARRAY(SELECT (hashint8extended(0, k) + 0.001 * hashint8extended(q, k)) / 9.3e18 FROM generate_series(1::bigint, 48) k)::vecstore));
+RESET vecstore.ef_search;
+DROP TABLE items;
+
 -- The length of a query matters to no order by dot product.
 CREATE TABLE items (id integer, v vecstore(48));
 INSERT INTO items SELECT i, whole(i, 48) FROM generate_series(1, 600) i;
