@@ -227,16 +227,13 @@ find_rotation(const VsIndex *index)
 	return known->rotation;
 }
 
-const void *
-vs_index_kept_query(const VsIndex *index, const float *vector)
+/* A vector, rotated and rounded. */
+static VsBytes *
+round_vector(const VsIndex *index, const float *vector)
 {
-	float	   *rotated;
-	VsBytes    *bytes;
+	float	   *rotated = palloc(index->padded * sizeof(float));
+	VsBytes    *bytes = palloc(index->vector_size);
 
-	if (index->bits == 0)
-		return vector;
-	rotated = palloc(index->padded * sizeof(float));
-	bytes = palloc(index->vector_size);
 	vs_rotate(find_rotation(index), vector, rotated);
 	vs_bytes_encode(index->padded, rotated, bytes);
 	pfree(rotated);
@@ -244,12 +241,21 @@ vs_index_kept_query(const VsIndex *index, const float *vector)
 }
 
 const void *
+vs_index_kept_query(const VsIndex *index, const float *vector)
+{
+	if (index->bits == 0)
+		return vector;
+	return round_vector(index, vector);
+}
+
+const void *
 vs_index_kept_vector(const VsIndex *index, const float *vector)
 {
-	const void *kept = vs_index_kept_query(index, vector);
+	VsBytes    *bytes;
 
-	if (index->bits > 0)
-		((VsBytes *) kept)->mark = hash_bytes((const unsigned char *) vector,
-											  index->dims * sizeof(float));
-	return kept;
+	if (index->bits == 0)
+		return vector;
+	bytes = round_vector(index, vector);
+	bytes->mark = hash_bytes((const unsigned char *) vector, index->dims * sizeof(float));
+	return bytes;
 }

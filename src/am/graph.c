@@ -48,16 +48,24 @@ heap_before(const VsHeap *heap, const VsCandidate *a, const VsCandidate *b)
 	return heap->reversed ? a->rank > b->rank : a->rank < b->rank;
 }
 
-void
-vs_heap_push(VsHeap *heap, VsCandidate item)
+/* Append an item in no order. */
+static inline void
+heap_append(VsHeap *heap, VsCandidate item)
 {
-	int64		i = heap->n++;
-
-	if (i == heap->size)
+	if (heap->n == heap->size)
 	{
 		heap->size *= 2;
 		heap->items = repalloc_huge(heap->items, heap->size * sizeof(VsCandidate));
 	}
+	heap->items[heap->n++] = item;
+}
+
+void
+vs_heap_push(VsHeap *heap, VsCandidate item)
+{
+	int64		i = heap->n;
+
+	heap_append(heap, item);
 	while (i > 0)
 	{
 		int64		parent = (i - 1) / 2;
@@ -70,11 +78,10 @@ vs_heap_push(VsHeap *heap, VsCandidate item)
 	heap->items[i] = item;
 }
 
-VsCandidate
-vs_heap_pop(VsHeap *heap)
+/* Put an item into the place of the one that would come out first. */
+static inline void
+heap_replace(VsHeap *heap, VsCandidate item)
 {
-	VsCandidate top = heap->items[0];
-	VsCandidate last = heap->items[--heap->n];
 	int64		i = 0;
 
 	for (;;)
@@ -86,12 +93,21 @@ vs_heap_pop(VsHeap *heap)
 		if (child + 1 < heap->n &&
 			heap_before(heap, &heap->items[child + 1], &heap->items[child]))
 			child++;
-		if (!heap_before(heap, &heap->items[child], &last))
+		if (!heap_before(heap, &heap->items[child], &item))
 			break;
 		heap->items[i] = heap->items[child];
 		i = child;
 	}
-	heap->items[i] = last;
+	heap->items[i] = item;
+}
+
+VsCandidate
+vs_heap_pop(VsHeap *heap)
+{
+	VsCandidate top = heap->items[0];
+
+	heap->n--;
+	heap_replace(heap, heap->items[heap->n]);
 	return top;
 }
 
@@ -156,54 +172,6 @@ vs_search_is_full(const VsSearch *search)
 	return search->max_bytes > 0 && vs_search_bytes(search) > search->max_bytes;
 }
 
-/* Put an item into the place of the one that would come out first. */
-static void
-heap_replace(VsHeap *heap, VsCandidate item)
-{
-	int64		i = 0;
-
-	for (;;)
-	{
-		int64		child = 2 * i + 1;
-
-		if (child >= heap->n)
-			break;
-		if (child + 1 < heap->n &&
-			heap_before(heap, &heap->items[child + 1], &heap->items[child]))
-			child++;
-		if (!heap_before(heap, &heap->items[child], &item))
-			break;
-		heap->items[i] = heap->items[child];
-		i = child;
-	}
-	heap->items[i] = item;
-}
-
-/* Append an item in no order. */
-static inline void
-heap_append(VsHeap *heap, VsCandidate item)
-{
-	if (heap->n == heap->size)
-	{
-		heap->size *= 2;
-		heap->items = repalloc_huge(heap->items, heap->size * sizeof(VsCandidate));
-	}
-	heap->items[heap->n++] = item;
-}
-
-/* Keep the ef best in a heap whose worst comes first; false if the item is none. */
-static inline bool
-keep_best(VsHeap *heap, int ef, VsCandidate item)
-{
-	if (heap->n < ef)
-		vs_heap_push(heap, item);
-	else if (item.rank < heap->items[0].rank)
-		heap_replace(heap, item);
-	else
-		return false;
-	return true;
-}
-
 /*
  * A vertex whose own rank is known: one of the ef best, or not.
  */
@@ -211,13 +179,21 @@ static inline void
 admit_to_results(VsSearch *search, VsCandidate cand)
 {
 	VsHeap	   *results = &search->results;
-	VsCandidate worst = results->n > 0 ? results->items[0] : cand;
-	bool		full = results->n >= search->ef;
 
-	if (!keep_best(results, search->ef, cand))
-		worst = cand;
-	if (full && search->keep_all)
-		vs_heap_push(&search->spare, worst);
+	if (results->n < search->ef)
+	{
+		vs_heap_push(results, cand);
+		return;
+	}
+	if (cand.rank < results->items[0].rank)
+	{
+		VsCandidate worst = results->items[0];
+
+		heap_replace(results, cand);
+		cand = worst;
+	}
+	if (search->keep_all)
+		vs_heap_push(&search->spare, cand);
 }
 
 /*
@@ -244,10 +220,18 @@ admit(VsSearch *search, VsCandidate cand)
 static inline void
 admit_estimate(VsSearch *search, VsCandidate cand)
 {
-	if (keep_best(&search->estimates, search->ef, cand))
-		vs_heap_push(&search->frontier, cand);
+	VsHeap	   *estimates = &search->estimates;
+
+	if (estimates->n < search->ef)
+		vs_heap_push(estimates, cand);
+	else if (cand.rank < estimates->items[0].rank)
+		heap_replace(estimates, cand);
 	else
+	{
 		heap_append(&search->later, cand);
+		return;
+	}
+	vs_heap_push(&search->frontier, cand);
 }
 
 /* Drop those that were visited before, and visit the others. */
@@ -651,9 +635,8 @@ vs_graph_find_links(VsSearch *search, const void *vector, int level,
 	return !found;
 }
 
-/* Whether the list has the id. */
-static bool
-contains(const VsCandidate *list, int n, VsId id)
+bool
+vs_candidates_have(const VsCandidate *list, int n, VsId id)
 {
 	for (int i = 0; i < n; i++)
 		if (list[i].id == id)
@@ -730,7 +713,7 @@ is_named_elsewhere(VsGraph *graph, VsId id, VsId but)
 
 	for (int i = 0; i < n && !named; i++)
 		if (own[i].id != but)
-			named = contains(list, graph->neighbours(graph, own[i].id, 0, list), id);
+			named = vs_candidates_have(list, graph->neighbours(graph, own[i].id, 0, list), id);
 	pfree(own);
 	pfree(list);
 	return named;
@@ -751,7 +734,7 @@ vs_graph_link_list(VsGraph *graph, const VsCandidate *vertex, int level, VsCandi
 		int			n = nold;
 
 		*gone = VS_INVALID_ID;
-		linked = contains(old, nold, added.id);
+		linked = vs_candidates_have(old, nold, added.id);
 		if (linked)
 			break;
 		memcpy(cands, old, nold * sizeof(VsCandidate));
@@ -813,7 +796,7 @@ lead_on(VsGraph *graph, VsCandidate vertex, VsId id, int nth)
 		int			n = graph->neighbours(graph, vertex.id, 0, old);
 		int			at = n < max ? n : max - 1 - nth;
 
-		if (contains(old, n, id))
+		if (vs_candidates_have(old, n, id))
 			break;
 		memcpy(list, old, n * sizeof(VsCandidate));
 		list[at] = to;
@@ -934,7 +917,7 @@ take_place(VsGraph *graph, VsCandidate vertex, VsCandidate place, VsInDegrees *d
 		int			n = graph->neighbours(graph, place.id, 0, old);
 		int			at = n < max ? n : most_named(old, n, degrees);
 
-		if (n == 0 || at < 0 || contains(old, n, vertex.id))
+		if (n == 0 || at < 0 || vs_candidates_have(old, n, vertex.id))
 			break;
 		memcpy(list, old, n * sizeof(VsCandidate));
 		list[at] = vertex;

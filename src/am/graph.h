@@ -334,17 +334,18 @@ extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *deg
 extern bool vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
 							const VsIdSet *dead, VsInDegrees *degrees);
 
-/*
- * The level a row's vertex gets: P(level >= l) = m^-l, or (2m)^-l where lists hold
- * codes; the same every time.
- */
+/* One vertex in so many reaches one level higher: in m, or in 2m with codes. */
 static inline int
 vs_level_base(const VsIndex *index)
 {
 	return index->bits > 0 ? 2 * index->m : index->m;
 }
 
+/* The level a row's vertex gets, the same every time. */
 extern int	vs_draw_level(const VsIndex *index, const ItemPointerData *tid);
+
+/* Whether a list has the id. */
+extern bool vs_candidates_have(const VsCandidate *list, int n, VsId id);
 
 /* Sort by rank, ties by id. */
 extern void vs_sort_candidates(VsCandidate *cands, int n);

@@ -568,8 +568,9 @@ vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
 	else
 	{
-		/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
 		kept = vs_index_kept_vector(&inserter->index, vector);
+
+		/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
 		LockPage(inserter->rel, VS_META_BLOCK, ShareLock);
 		while (!insert_vector(inserter, kept, tid))
 		{

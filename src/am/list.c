@@ -72,6 +72,13 @@ set_unit(VsList *list, float unit)
 	*list->unit = unit;
 }
 
+/* The unit that suits a neighbour. */
+static float
+unit_for(const VsIndex *index, const VsBytes *vector, const VsBytes *owner)
+{
+	return vs_rabitq_unit(vs_bytes_kernel(VS_BYTES_L2) (vector, owner, index->padded));
+}
+
 void
 vs_list_put(const VsIndex *index, VsList *list, int place, VsId id, bool covered,
 			const void *vector, const void *owner)
@@ -86,14 +93,12 @@ vs_list_put(const VsIndex *index, VsList *list, int place, VsId id, bool covered
 	factors = vs_rabitq_encode_bytes(index->code_kind, index->bits, index->padded,
 									 vector, owner, list->codes + place * code_bytes);
 	if (*list->unit == 0)
-		*list->unit = vs_rabitq_unit(vs_bytes_kernel(VS_BYTES_L2) (vector, owner, index->padded));
+		*list->unit = unit_for(index, vector, owner);
 
 	/* What does not fit half precision gets a unit of its own size. */
 	if (!vs_rabitq_pack(factors, *list->unit, &list->factors[place]))
 	{
-		float		unit = vs_rabitq_unit(vs_bytes_kernel(VS_BYTES_L2) (vector, owner, index->padded));
-
-		set_unit(list, Max(unit, *list->unit * 2));
+		set_unit(list, Max(unit_for(index, vector, owner), *list->unit * 2));
 		vs_rabitq_pack(factors, *list->unit, &list->factors[place]);
 	}
 }

@@ -142,12 +142,6 @@ list_of(VsMemGraph *graph, VsMemVertex *vertex, int level)
 	return (VsMemList *) (upper + (level - 1) * MAXALIGN(list_bytes(&graph->graph.index, level)));
 }
 
-const VsMemList *
-vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex, int level)
-{
-	return list_of(graph, vertex, level);
-}
-
 const ItemPointerData *
 vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex)
 {

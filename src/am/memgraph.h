@@ -130,9 +130,6 @@ extern void vs_memgraph_connect(VsMemGraph *graph);
 
 extern VsMemVertex *vs_memgraph_vertex(VsMemGraph *graph, VsId id);
 
-/* The list of a vertex at a level. */
-extern const VsMemList *vs_memgraph_list(VsMemGraph *graph, VsMemVertex *vertex, int level);
-
 /* All heap TIDs of a vertex. */
 extern const ItemPointerData *vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex);
 
