@@ -325,6 +325,15 @@ vs_page_aux(Page page, OffsetNumber offset, Size *size)
 	return (VsAux *) PageGetItem(page, item);
 }
 
+VsAux *
+vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind, VsId owner, uint16 version)
+{
+	VsAux	   *aux = vs_page_aux(page, offset, NULL);
+
+	return aux && aux->kind == kind && aux->owner == owner && aux->version == version ?
+		aux : NULL;
+}
+
 Buffer
 vs_block_lock(Relation rel, BlockNumber block, int mode)
 {
@@ -348,9 +357,9 @@ vs_aux_lock(Relation rel, const ItemPointerData *tid, VsAuxKind kind,
 	buffer = vs_block_lock(rel, ItemPointerGetBlockNumber(tid), mode);
 	if (!BufferIsValid(buffer))
 		return InvalidBuffer;
-	*aux = vs_page_aux(BufferGetPage(buffer), ItemPointerGetOffsetNumber(tid), NULL);
-	if (*aux == NULL || (*aux)->kind != kind || (*aux)->owner != owner ||
-		(*aux)->version != version)
+	*aux = vs_page_owned_aux(BufferGetPage(buffer), ItemPointerGetOffsetNumber(tid), kind,
+							 owner, version);
+	if (*aux == NULL)
 	{
 		UnlockReleaseBuffer(buffer);
 		return InvalidBuffer;

@@ -311,6 +311,10 @@ extern VsVertex *vs_page_vertex(Page page, OffsetNumber offset);
 /* The AUX tuple at a line pointer, or NULL; its bytes in *size if given. */
 extern VsAux *vs_page_aux(Page page, OffsetNumber offset, Size *size);
 
+/* The same, or NULL if it is not of this kind and owner. */
+extern VsAux *vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind,
+								VsId owner, uint16 version);
+
 /*
  * Pin and lock the page of an AUX tuple if there is a tuple of this kind and
  * owner; InvalidBuffer otherwise.

@@ -15,7 +15,6 @@
 
 #include "am/pagegraph.h"
 #include "am/recent.h"
-#include "am/rerank.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/spccache.h"
@@ -47,6 +46,12 @@ typedef struct VsVectorEntry
 
 /* Vectors are kept in blocks of so many. */
 #define VECTORS_A_BLOCK		32
+
+/*
+ * How far off a rank may be, in standard deviations: more than so many has a chance
+ * of less than one in a million.
+ */
+#define MARGIN			5.0f
 
 /* Bytes of vectors worth keeping for the next step. */
 #define MAX_VECTOR_BYTES	((Size) 16 * 1024 * 1024)
@@ -238,23 +243,17 @@ page_price(VsGraph *base, const void *query, VsCandidate *cands, int n)
 	return left;
 }
 
-/* Copy the ids that are there; n places at ids. */
+/* Copy the ids that are there, of n places, with ranks if they are given. */
 static int
-copy_ids(const VsId *ids, int n, VsCandidate *out)
+copy_ids(const VsId *ids, const float *ranks, int n, VsCandidate *out)
 {
 	int			found = 0;
 
 	for (int i = 0; i < n; i++)
 		if (ids[i] != VS_INVALID_ID)
-		{
-			out[found].id = ids[i];
-			out[found].rank = NAN;
-			out[found].margin = 0;
-			out[found].version = 0;
-			out[found].dead = false;
-			out[found].cover = VS_COVER_UNKNOWN;
-			found++;
-		}
+			out[found++] = (VsCandidate) {
+				.id = ids[i],.rank = ranks ? ranks[i] : NAN
+			};
 	return found;
 }
 
@@ -273,42 +272,60 @@ lock_upper(VsPageGraph *graph, const ItemPointerData *upper, VsId id, uint16 ver
 		return NULL;
 	*buffer = vs_recent_read(graph->rel, ItemPointerGetBlockNumber(upper));
 	LockBuffer(*buffer, mode);
-	aux = vs_page_aux(BufferGetPage(*buffer), ItemPointerGetOffsetNumber(upper), NULL);
-	if (aux && aux->kind == VS_AUX_UPPER && aux->owner == id && aux->version == version &&
-		level <= aux->part)
+	aux = vs_page_owned_aux(BufferGetPage(*buffer), ItemPointerGetOffsetNumber(upper),
+							VS_AUX_UPPER, id, version);
+	if (aux && level <= aux->part)
 		return aux;
 	UnlockReleaseBuffer(*buffer);
 	return NULL;
+}
+
+/*
+ * Lock the page where a vertex's list of a level begins; NULL, and no pin, if there
+ * is no such list, or if the vertex is of another version than *version, if given.
+ * On level 0 the vertex itself is there: *owner becomes its vector.
+ */
+static void *
+lock_list(VsPageGraph *graph, VsId id, const uint16 *version, int level, int mode,
+		  Buffer *buffer, const void **owner)
+{
+	const VsIndex *index = &graph->graph.index;
+	VsVertex   *vertex = lock_vertex(graph, id, level > 0 ? BUFFER_LOCK_SHARE : mode, buffer);
+	ItemPointerData upper;
+	uint16		found;
+	VsAux	   *aux;
+
+	if (vertex == NULL)
+		return NULL;
+	found = vertex->version;
+	if (version && *version != found)
+	{
+		UnlockReleaseBuffer(*buffer);
+		return NULL;
+	}
+	if (level == 0)
+	{
+		*owner = VsVertexVector(index, vertex);
+		return VsVertexIds(index, vertex);
+	}
+	upper = vertex->upper;
+	UnlockReleaseBuffer(*buffer);
+	aux = lock_upper(graph, &upper, id, found, level, mode, buffer);
+	return aux ? VsUpperIds(index, aux, level) : NULL;
 }
 
 static int
 page_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
-	const VsIndex *index = &base->index;
+	const void *owner;
 	Buffer		buffer;
-	VsVertex   *vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);
-	ItemPointerData upper;
-	uint16		version;
-	VsAux	   *aux;
-	int			n = 0;
+	const VsId *ids = lock_list(graph, id, NULL, level, BUFFER_LOCK_SHARE, &buffer, &owner);
+	int			n;
 
-	if (vertex == NULL)
+	if (ids == NULL)
 		return 0;
-	if (level == 0)
-	{
-		n = copy_ids(VsVertexIds(index, vertex), VsDegree(index, 0), out);
-		UnlockReleaseBuffer(buffer);
-		return n;
-	}
-	upper = vertex->upper;
-	version = vertex->version;
-	UnlockReleaseBuffer(buffer);
-
-	aux = lock_upper(graph, &upper, id, version, level, BUFFER_LOCK_SHARE, &buffer);
-	if (aux == NULL)
-		return 0;
-	n = copy_ids(VsUpperIds(index, aux, level), VsDegree(index, level), out);
+	n = copy_ids(ids, NULL, VsDegree(&base->index, level), out);
 	UnlockReleaseBuffer(buffer);
 	return n;
 }
@@ -322,27 +339,6 @@ page_begin(VsGraph *base, const void *vector)
 
 	graph->begun = vector;
 	vs_rabitq_query_init_bytes(graph->query, base->index.bits, base->index.padded, vector);
-}
-
-/* Copy the members of a list, with estimated ranks. */
-static int
-copy_estimates(VsPageGraph *graph, const VsList *list, float owner_rank, VsCandidate *out)
-{
-	int			n = 0;
-
-	vs_list_estimate(list, graph->query, owner_rank, graph->ranks);
-	for (int i = 0; i < list->degree; i++)
-		if (list->ids[i] != VS_INVALID_ID)
-		{
-			out[n].id = list->ids[i];
-			out[n].rank = graph->ranks[i];
-			out[n].margin = 0;
-			out[n].version = 0;
-			out[n].dead = false;
-			out[n].cover = VS_COVER_UNKNOWN;
-			n++;
-		}
-	return n;
 }
 
 /*
@@ -418,10 +414,12 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 	cand->version = vertex->version;
 	cand->dead = VsVertexGetState(vertex) == VS_TOMBSTONE;
 	cand->rank = vs_graph_rank(base, graph->begun, VsVertexVector(index, vertex));
-	cand->margin = vs_rerank_margin(index, cand->rank, graph->begun,
-									VsVertexVector(index, vertex));
 	if (graph->keeps)
 		keep_vector(graph, cand->id, vertex);
+	else
+		cand->margin = MARGIN * vs_bytes_error(index->code_kind == VS_RABITQ_IP ? VS_BYTES_IP : VS_BYTES_L2,
+											   cand->rank, graph->begun,
+											   VsVertexVector(index, vertex), index->padded);
 	if (level == 0)
 		list = VsVertexList(index, vertex);
 	else
@@ -434,54 +432,42 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 			return 0;
 		list = VsUpperList(index, aux, level);
 	}
-	n = copy_estimates(graph, &list, cand->rank, out);
+	vs_list_estimate(&list, graph->query, cand->rank, graph->ranks);
+	n = copy_ids(list.ids, graph->ranks, list.degree, out);
 	UnlockReleaseBuffer(buffer);
 	return n;
 }
 
 /*
- * The place in a list for one more member, or -1 if it is full of better ones
- * (unless forced), or if the member is there.  Who is covered then is noted in
- * members, by place.
+ * What the codes of a list tell of its members, as far as it matters to one more,
+ * which is at this rank; and their places.  Returns how many there are.
  */
 static int
-choose_place(VsPageGraph *graph, const VsList *list, const void *owner, VsCandidate added,
-			 bool forced, VsMember *members, bool *covered)
+read_members(VsPageGraph *graph, const VsList *list, const void *owner, float rank,
+			 VsMember *members, int *places)
 {
 	const VsIndex *index = &graph->graph.index;
 	float	   *ranks = graph->ranks;
 	float	   *to_added = graph->ranks + list->degree;
-	VsMember	one = {.rank = forced ? -INFINITY : added.rank};
-	int		   *places = palloc(list->degree * sizeof(int));
-	VsMember   *there = palloc(list->degree * sizeof(VsMember));
-	int			place = vs_list_find(list, VS_INVALID_ID);
 	int			n = 0;
-	int			gone;
 
 	vs_rabitq_query_init_bytes(graph->owner, index->bits, index->padded, owner);
 	vs_list_estimate(list, graph->owner, 0, ranks);
-	vs_list_estimate(list, graph->query, added.rank, to_added);
+	vs_list_estimate(list, graph->query, rank, to_added);
 	for (int i = 0; i < list->degree; i++)
 		if (list->ids[i] != VS_INVALID_ID)
 		{
 			places[n] = i;
-			there[n].rank = ranks[i];
-			there[n].to_added = to_added[i];
-			there[n++].covered = vs_list_is_covered(list, i);
+			members[n].rank = ranks[i];
+			members[n].to_added = to_added[i];
+			members[n++].covered = vs_list_is_covered(list, i);
 		}
-	gone = vs_choose_gone(there, n, &one);
-	if (place < 0 && gone < n)
-		place = places[gone];
-	for (int i = 0; i < n; i++)
-		members[places[i]] = there[i];
-	*covered = one.covered;
-	pfree(places);
-	pfree(there);
-	return place;
+	return n;
 }
 
 /*
- * Put one more member into the list that begins at an offset of a locked page.
+ * Put one more member into the list that begins at an offset of a locked page;
+ * false if that is full of better ones, unless forced.
  */
 static bool
 add_to_list(VsPageGraph *graph, Buffer buffer, Size offset, int degree, const void *owner,
@@ -489,27 +475,35 @@ add_to_list(VsPageGraph *graph, Buffer buffer, Size offset, int degree, const vo
 {
 	const VsIndex *index = &graph->graph.index;
 	VsList		list = vs_list_at(index, (char *) BufferGetPage(buffer) + offset, degree);
+	VsMember	one = {.rank = forced ? -INFINITY : added.rank};
 	VsMember   *members;
-	bool		covered;
+	int		   *places;
 	VsEdit		edit;
 	int			place;
+	int			last;
+	int			n;
 
 	if (vs_list_find(&list, added.id) >= 0)
 		return true;
 	members = palloc(degree * sizeof(VsMember));
-	place = choose_place(graph, &list, owner, added, forced, members, &covered);
+	places = palloc(degree * sizeof(int));
+	n = read_members(graph, &list, owner, added.rank, members, places);
+	last = vs_choose_gone(members, n, &one);
+	place = vs_list_find(&list, VS_INVALID_ID);
+	if (place < 0 && last < n)
+		place = places[last];
 	if (place >= 0)
 	{
 		*gone = list.ids[place];
 		edit = vs_edit_begin(graph->rel);
 		list = vs_list_at(index, (char *) vs_edit_page(&edit, buffer) + offset, degree);
-		for (int i = 0; i < degree; i++)
-			if (list.ids[i] != VS_INVALID_ID)
-				vs_list_set_covered(&list, i, members[i].covered);
-		vs_list_put(index, &list, place, added.id, covered, graph->begun, owner);
+		for (int i = 0; i < n; i++)
+			vs_list_set_covered(&list, places[i], members[i].covered);
+		vs_list_put(index, &list, place, added.id, one.covered, graph->begun, owner);
 		vs_edit_commit(&edit);
 	}
 	pfree(members);
+	pfree(places);
 	return place >= 0;
 }
 
@@ -522,41 +516,20 @@ page_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added
 		  bool forced, VsId *gone)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
-	const VsIndex *index = &base->index;
 	const void *owner = level > 0 ? base->vector(base, vertex->id) : NULL;
 	Buffer		buffer;
-	VsVertex   *there = lock_vertex(graph, vertex->id, level > 0 ? BUFFER_LOCK_SHARE :
-									BUFFER_LOCK_EXCLUSIVE, &buffer);
-	void	   *start;
+	char	   *start;
 	bool		linked;
 
 	*gone = VS_INVALID_ID;
-	if (there == NULL)
+	if (level > 0 && owner == NULL)
 		return true;
-	if (there->version != vertex->version)
-	{
-		UnlockReleaseBuffer(buffer);
+	start = lock_list(graph, vertex->id, &vertex->version, level, BUFFER_LOCK_EXCLUSIVE,
+					  &buffer, &owner);
+	if (start == NULL)
 		return true;
-	}
-	if (level == 0)
-	{
-		owner = VsVertexVector(index, there);
-		start = VsVertexIds(index, there);
-	}
-	else
-	{
-		ItemPointerData upper = there->upper;
-		VsAux	   *aux;
-
-		UnlockReleaseBuffer(buffer);
-		aux = owner ? lock_upper(graph, &upper, vertex->id, vertex->version, level,
-								 BUFFER_LOCK_EXCLUSIVE, &buffer) : NULL;
-		if (aux == NULL)
-			return true;
-		start = VsUpperIds(index, aux, level);
-	}
-	linked = add_to_list(graph, buffer, (char *) start - (char *) BufferGetPage(buffer),
-						 VsDegree(index, level), owner, added, forced, gone);
+	linked = add_to_list(graph, buffer, start - (char *) BufferGetPage(buffer),
+						 VsDegree(&base->index, level), owner, added, forced, gone);
 	UnlockReleaseBuffer(buffer);
 	return linked;
 }
@@ -564,15 +537,22 @@ page_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added
 /* ---- vectors ---- */
 
 static void
-page_expect(VsGraph *base, VsId id)
+page_approach(VsGraph *base, VsId id, int level)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
 	VsCandidate cand = {.id = id};
 
-	if (graph->vectors && vsvectors_lookup(graph->vectors, id))
-		return;
 	fetch(graph, &cand, 1);
 	prefetch(graph, &cand, 1);
+}
+
+static void
+page_expect(VsGraph *base, VsId id)
+{
+	VsPageGraph *graph = (VsPageGraph *) base;
+
+	if (graph->vectors == NULL || vsvectors_lookup(graph->vectors, id) == NULL)
+		page_approach(base, id, 0);
 }
 
 static const void *
@@ -606,16 +586,6 @@ page_vector(VsGraph *base, VsId id)
 	return entry->vector = copy;
 }
 
-static void
-page_approach(VsGraph *base, VsId id, int level)
-{
-	VsPageGraph *graph = (VsPageGraph *) base;
-	VsCandidate cand = {.id = id};
-
-	fetch(graph, &cand, 1);
-	prefetch(graph, &cand, 1);
-}
-
 /*
  * Vectors got for one row's work add up: (2m)^2 of them where lists are full.
  */
@@ -642,22 +612,21 @@ list_is(const VsList *list, const VsCandidate *old, int nold)
 }
 
 /*
- * The vector of a vertex, which page_replace() got if it is there, and whether
- * it can be put into a list: without codes no vector is needed.
+ * Get what a vertex's code is written from, which page_replace() has read; false if
+ * the vertex is gone.  Without codes nothing is needed.
  */
-static const void *
-vector_at_hand(VsPageGraph *graph, VsId id)
-{
-	VsVectorEntry *entry = graph->graph.index.bits > 0 ?
-		vsvectors_lookup(graph->vectors, id) : NULL;
-
-	return entry ? entry->vector : NULL;
-}
-
 static bool
-has_vector(VsPageGraph *graph, VsId id)
+vector_at_hand(VsPageGraph *graph, VsId id, const void **vector)
 {
-	return graph->graph.index.bits == 0 || vector_at_hand(graph, id) != NULL;
+	VsVectorEntry *entry;
+
+	*vector = NULL;
+	if (graph->graph.index.bits == 0)
+		return true;
+	entry = vsvectors_lookup(graph->vectors, id);
+	if (entry)
+		*vector = entry->vector;
+	return *vector != NULL;
 }
 
 /*
@@ -668,6 +637,7 @@ static void
 write_list(VsPageGraph *graph, VsList *list, const void *owner, const VsCandidate *new, int nnew)
 {
 	bool	   *placed = palloc0(nnew * sizeof(bool) + 1);
+	const void *vector = NULL;
 	int			next = 0;
 
 	for (int i = 0; i < list->degree; i++)
@@ -684,88 +654,28 @@ write_list(VsPageGraph *graph, VsList *list, const void *owner, const VsCandidat
 	{
 		if (list->ids[i] != VS_INVALID_ID)
 			continue;
-		while (next < nnew && (placed[next] || !has_vector(graph, new[next].id)))
+		while (next < nnew && (placed[next] || !vector_at_hand(graph, new[next].id, &vector)))
 			next++;
 		if (next == nnew)
 			break;
 		vs_list_put(&graph->graph.index, list, i, new[next].id,
-					new[next].cover == VS_COVERED, vector_at_hand(graph, new[next].id), owner);
+					new[next].cover == VS_COVERED, vector, owner);
 		next++;
 	}
 	pfree(placed);
 }
 
 /*
- * Replace the list of level 0 in the vertex's slot.
+ * Read what the codes of a list's new members are written from: under the list's
+ * lock no other page can be.  Those of the old ones stay as they are.
  */
-static bool
-replace_bottom(VsPageGraph *graph, const VsCandidate *vertex,
-			   const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
+static void
+read_new_members(VsGraph *base, const VsCandidate *old, int nold,
+				 const VsCandidate *new, int nnew)
 {
-	const VsIndex *index = &graph->graph.index;
-	Buffer		buffer;
-	VsVertex   *there = lock_vertex(graph, vertex->id, BUFFER_LOCK_EXCLUSIVE, &buffer);
-	VsEdit		edit;
-	VsList		list;
-
-	if (there == NULL)
-		return true;
-	if (there->version != vertex->version)
-	{
-		UnlockReleaseBuffer(buffer);
-		return true;
-	}
-	list = VsVertexList(index, there);
-	if (!list_is(&list, old, nold))
-	{
-		UnlockReleaseBuffer(buffer);
-		return false;
-	}
-	edit = vs_edit_begin(graph->rel);
-	there = vs_page_vertex(vs_edit_page(&edit, buffer), VsIdOffset(index, vertex->id));
-	list = VsVertexList(index, there);
-	write_list(graph, &list, VsVertexVector(index, there), new, nnew);
-	vs_edit_commit(&edit);
-	UnlockReleaseBuffer(buffer);
-	return true;
-}
-
-/*
- * Replace a list of the vertex's upper-level tuple.
- */
-static bool
-replace_upper(VsPageGraph *graph, const VsCandidate *vertex, int level, const void *owner,
-			  const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
-{
-	const VsIndex *index = &graph->graph.index;
-	Buffer		buffer;
-	VsVertex   *there = lock_vertex(graph, vertex->id, BUFFER_LOCK_SHARE, &buffer);
-	ItemPointerData upper;
-	VsAux	   *aux;
-	VsEdit		edit;
-	VsList		list;
-
-	if (there == NULL)
-		return true;
-	upper = there->upper;
-	UnlockReleaseBuffer(buffer);
-	aux = lock_upper(graph, &upper, vertex->id, vertex->version, level,
-					 BUFFER_LOCK_EXCLUSIVE, &buffer);
-	if (aux == NULL)
-		return true;
-	list = VsUpperList(index, aux, level);
-	if (!list_is(&list, old, nold))
-	{
-		UnlockReleaseBuffer(buffer);
-		return false;
-	}
-	edit = vs_edit_begin(graph->rel);
-	aux = vs_page_aux(vs_edit_page(&edit, buffer), ItemPointerGetOffsetNumber(&upper), NULL);
-	list = VsUpperList(index, aux, level);
-	write_list(graph, &list, owner, new, nnew);
-	vs_edit_commit(&edit);
-	UnlockReleaseBuffer(buffer);
-	return true;
+	for (int i = 0; i < nnew; i++)
+		if (!vs_candidates_have(old, nold, new[i].id))
+			page_vector(base, new[i].id);
 }
 
 static bool
@@ -773,20 +683,36 @@ page_replace(VsGraph *base, const VsCandidate *vertex, int level,
 			 const VsCandidate *old, int nold, const VsCandidate *new, int nnew)
 {
 	VsPageGraph *graph = (VsPageGraph *) base;
+	const VsIndex *index = &base->index;
 	const void *owner = NULL;
+	Buffer		buffer;
+	char	   *start;
+	VsList		list;
+	bool		same;
 
-	/* Codes are written from vectors, and none can be read under the lock. */
-	if (base->index.bits > 0)
+	if (index->bits > 0)
 	{
-		for (int i = 0; i < nnew; i++)
-			page_vector(base, new[i].id);
-		owner = page_vector(base, vertex->id);
-		if (owner == NULL)
+		read_new_members(base, old, nold, new, nnew);
+		if (level > 0 && (owner = page_vector(base, vertex->id)) == NULL)
 			return true;
 	}
-	if (level == 0)
-		return replace_bottom(graph, vertex, old, nold, new, nnew);
-	return replace_upper(graph, vertex, level, owner, old, nold, new, nnew);
+	start = lock_list(graph, vertex->id, &vertex->version, level, BUFFER_LOCK_EXCLUSIVE,
+					  &buffer, &owner);
+	if (start == NULL)
+		return true;
+	list = vs_list_at(index, start, VsDegree(index, level));
+	same = list_is(&list, old, nold);
+	if (same)
+	{
+		Size		offset = start - (char *) BufferGetPage(buffer);
+		VsEdit		edit = vs_edit_begin(graph->rel);
+
+		list = vs_list_at(index, (char *) vs_edit_page(&edit, buffer) + offset, list.degree);
+		write_list(graph, &list, owner, new, nnew);
+		vs_edit_commit(&edit);
+	}
+	UnlockReleaseBuffer(buffer);
+	return same;
 }
 
 /* What codes need. */
@@ -871,24 +797,7 @@ vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,
 }
 
 int
-vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
-			   ItemPointerData **tids)
-{
-	Buffer		buffer = vs_block_lock(rel, VsIdBlock(index, id), BUFFER_LOCK_SHARE);
-	VsVertex   *vertex;
-	int			n = 0;
-
-	if (!BufferIsValid(buffer))
-		return 0;
-	vertex = vs_page_vertex(BufferGetPage(buffer), VsIdOffset(index, id));
-	if (vertex && VsVertexGetState(vertex) == VS_LIVE && vertex->version == version)
-		n = vs_locked_vertex_tids(rel, id, vertex, tids);
-	UnlockReleaseBuffer(buffer);
-	return n;
-}
-
-int
-vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version, ItemPointerData **tids)
+vs_vertex_tids(VsPageGraph *graph, VsId id, uint16 version, ItemPointerData **tids)
 {
 	Buffer		buffer;
 	VsVertex   *vertex = lock_vertex(graph, id, BUFFER_LOCK_SHARE, &buffer);

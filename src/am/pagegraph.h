@@ -53,12 +53,8 @@ extern bool vs_vertex_read_tails(Relation rel, const VsIndex *index, VsId id,
  * The heap TIDs of a vertex, palloc'd in *tids; returns how many.  None, and
  * *tids not set, if the slot holds no live vertex of this version by now.
  */
-extern int	vs_vertex_tids(Relation rel, const VsIndex *index, VsId id, uint16 version,
+extern int	vs_vertex_tids(VsPageGraph *graph, VsId id, uint16 version,
 						   ItemPointerData **tids);
-
-/* The same, for a scan, whose pages are at hand. */
-extern int	vs_pagegraph_rows(VsPageGraph *graph, VsId id, uint16 version,
-							  ItemPointerData **tids);
 
 /* The same for a vertex whose HEAD page the caller has locked. */
 extern int	vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,

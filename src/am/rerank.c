@@ -13,9 +13,6 @@
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 
-/* Standard deviations; more than so many has a chance of less than 1e-6. */
-#define MARGIN		5.0f
-
 void
 vs_rerank_init(VsReranker *reranker, IndexScanDesc scan, const VsIndex *index,
 			   const float *query)
@@ -104,13 +101,6 @@ vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(reranker->context);
 	return found;
-}
-
-float
-vs_rerank_margin(const VsIndex *index, float rank, const VsBytes *query, const VsBytes *vector)
-{
-	return MARGIN * vs_bytes_error(index->metric == VS_METRIC_IP ? VS_BYTES_IP : VS_BYTES_L2,
-								   rank, query, vector, index->padded);
 }
 
 void

@@ -35,10 +35,6 @@ extern void vs_rerank_init(VsReranker *reranker, IndexScanDesc scan, const VsInd
  */
 extern bool vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank);
 
-/* How far off, but for one case in a million, the rank of a kept vector may be. */
-extern float vs_rerank_margin(const VsIndex *index, float rank, const VsBytes *query,
-							  const VsBytes *vector);
-
 /* Let go of the table. */
 extern void vs_rerank_end(VsReranker *reranker);
 

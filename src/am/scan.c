@@ -5,10 +5,10 @@
  *
  * First the graph is searched for the vecstore.ef_search nearest vertices,
  * which come in exact order: where the index keeps vectors rounded, and that
- * leaves open which of some is nearer, their rows are looked at (rerank.h).  If the executor wants more (a filter dropped
- * rows, or LIMIT is larger), the search goes on from where it stopped, ef
- * vertices at a time; each batch is in order, but may hold a vertex nearer
- * than the last one of the batch before.  Such late rows are returned all the
+ * leaves open which of some is nearer, their rows are looked at (rerank.h).  If
+ * the executor wants more (a filter dropped rows, or LIMIT is larger), the
+ * search goes on from where it stopped, ef vertices at a time; each batch is in
+ * order, but may hold a vertex nearer than the last one of the batch before.  Such late rows are returned all the
  * same, unless vecstore.strict_order is on.
  *
  * Walking the graph costs more a row than reading the index from end to end.
@@ -337,8 +337,7 @@ sweep_long_vertices(VsScan *state, SweepPage *page)
 								  vertex->version, VsVertexTails(index, vertex),
 								  state->graph.buffer))
 			continue;
-		ntids = vs_vertex_tids(state->graph.rel, index, page->long_ids[i],
-							   vertex->version, &tids);
+		ntids = vs_vertex_tids(&state->graph, page->long_ids[i], vertex->version, &tids);
 		if (ntids == 0)
 			continue;
 		state->swept_distances++;
@@ -490,7 +489,7 @@ start(IndexScanDesc scan)
 }
 
 /*
- * Read the page of a vertex of the batch: its rows, and how exact its rank is.
+ * Read the page of a vertex of the batch, for its rows.
  */
 static VsFound *
 read_found(VsScan *state, int i)
@@ -503,8 +502,7 @@ read_found(VsScan *state, int i)
 		return found;
 	old = MemoryContextSwitchTo(state->batch_context);
 	found->read = true;
-	found->ntids = vs_pagegraph_rows(&state->graph, vertex->id, vertex->version,
-									 &found->tids);
+	found->ntids = vs_vertex_tids(&state->graph, vertex->id, vertex->version, &found->tids);
 	MemoryContextSwitchTo(old);
 	return found;
 }
@@ -563,7 +561,6 @@ advance(VsScan *state)
 	for (;;)
 	{
 		int			first = next_found(state, state->next);
-		int			second;
 		const VsFound *found;
 		float		rank;
 		float		margin;
@@ -577,15 +574,12 @@ advance(VsScan *state)
 		if (state->nready > 0 && state->ready[state->nready - 1].rank <= found->low)
 			return true;
 		state->next++;
-		if (margin > 0)
+		if (margin > 0 &&
+			(vs_strict_order || state->nready > 0 ||
+			 (state->next < state->nbatch && found[1].low < rank + margin)))
 		{
-			second = next_found(state, first + 1);
-			if (vs_strict_order || state->nready > 0 ||
-				(second < state->nbatch && state->found[second].low < rank + margin))
-			{
-				vs_rerank(&state->reranker, found->tids, found->ntids, &rank);
-				state->run.reranked++;
-			}
+			vs_rerank(&state->reranker, found->tids, found->ntids, &rank);
+			state->run.reranked++;
 		}
 		make_ready(state, found, rank);
 	}
