@@ -29,9 +29,8 @@
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "am/build.h"
-#include "catalog/index.h"
+#include "am/row.h"
 #include "commands/progress.h"
-#include "executor/executor.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "pgstat.h"
@@ -107,21 +106,10 @@ is_far_away(const Spread *spread)
 		mean > FAR_AWAY * FAR_AWAY * Max(spread->square / spread->n - mean, 0);
 }
 
-/* Add a row's vector to the sums, if the row is in the index and has one. */
+/* Add a vector to the sums; NULL for none. */
 static void
-add_to_spread(VsBuild *build, Spread *spread, EState *estate, ExprState *predicate,
-			  TupleTableSlot *slot)
+add_to_spread(Spread *spread, const float *vector)
 {
-	ExprContext *context = GetPerTupleExprContext(estate);
-	Datum		values[INDEX_MAX_KEYS];
-	bool		isnull[INDEX_MAX_KEYS];
-	const float *vector;
-
-	context->ecxt_scantuple = slot;
-	if (predicate && !ExecQual(predicate, context))
-		return;
-	FormIndexDatum(build->info, slot, estate, values, isnull);
-	vector = isnull[0] ? NULL : vs_index_form_vector(build->rel, &build->index, values[0]);
 	if (vector == NULL)
 		return;
 	for (int i = 0; i < spread->dims; i++)
@@ -142,26 +130,25 @@ suits_codes(VsBuild *build)
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(build->heap, snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(build->heap, NULL);
-	EState	   *estate = CreateExecutorState();
-	ExprState  *predicate = ExecPrepareQual(build->info->ii_Predicate, estate);
+	VsRowReader reader;
 
 	spread.sum = palloc0(spread.dims * sizeof(double));
+	vs_rowreader_init(&reader, build->rel, true);
 	for (int rows = 0; rows < SAMPLED_ROWS &&
 		 table_scan_getnextslot(scan, ForwardScanDirection, slot); rows++)
 	{
-		MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+		MemoryContext old;
+		Datum		value;
 
 		CHECK_FOR_INTERRUPTS();
-		add_to_spread(build, &spread, estate, predicate, slot);
+		if (!vs_rowreader_value(&reader, slot, &value))
+			continue;
+		old = MemoryContextSwitchTo(VsRowReaderMemory(&reader));
+		add_to_spread(&spread, vs_index_form_vector(build->rel, &build->index, value));
 		MemoryContextSwitchTo(old);
-		ResetPerTupleExprContext(estate);
 	}
-
-	/* The expressions are of this executor state; the build makes its own. */
-	build->info->ii_ExpressionsState = NIL;
-	build->info->ii_PredicateState = NULL;
+	vs_rowreader_end(&reader);
 	ExecDropSingleTupleTableSlot(slot);
-	FreeExecutorState(estate);
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	return !is_far_away(&spread);

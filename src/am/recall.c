@@ -18,9 +18,8 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "am/am.h"
-#include "catalog/index.h"
+#include "am/row.h"
 #include "common/pg_prng.h"
-#include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -44,9 +43,7 @@ typedef struct Recall
 	Relation	rel;
 	VsMetric	metric;
 	int			k;
-	IndexInfo  *info;
-	EState	   *estate;
-	ExprState  *predicate;
+	VsRowReader reader;
 	Sample	   *samples;
 	int			nsamples;
 	int			max_samples;
@@ -60,21 +57,14 @@ typedef struct Recall
 static VsVector *
 row_vector(Recall *recall, TupleTableSlot *slot)
 {
-	ExprContext *context = GetPerTupleExprContext(recall->estate);
-	Datum		values[INDEX_MAX_KEYS];
-	bool		isnull[INDEX_MAX_KEYS];
 	MemoryContext old;
 	VsVector   *vector;
+	Datum		value;
 
-	ResetExprContext(context);
-	context->ecxt_scantuple = slot;
-	if (recall->predicate && !ExecQual(recall->predicate, context))
+	if (!vs_rowreader_value(&recall->reader, slot, &value))
 		return NULL;
-	FormIndexDatum(recall->info, slot, recall->estate, values, isnull);
-	if (isnull[0])
-		return NULL;
-	old = MemoryContextSwitchTo(context->ecxt_per_tuple_memory);
-	vector = DatumGetVsVector(values[0]);
+	old = MemoryContextSwitchTo(VsRowReaderMemory(&recall->reader));
+	vector = DatumGetVsVector(value);
 	MemoryContextSwitchTo(old);
 	return vector;
 }
@@ -235,16 +225,14 @@ vecstore_recall(PG_FUNCTION_ARGS)
 							 GUC_ACTION_SAVE, true, 0, false);
 
 	recall.metric = vs_index_metric(recall.rel);
-	recall.info = BuildIndexInfo(recall.rel);
-	recall.estate = CreateExecutorState();
-	recall.predicate = ExecPrepareQual(recall.info->ii_Predicate, recall.estate);
+	vs_rowreader_init(&recall.reader, recall.rel, true);
 	recall.samples = palloc0(recall.max_samples * sizeof(Sample));
 
 	read_table(&recall, draw);
 	read_table(&recall, compete);
 	share = measure(&recall);
 
-	FreeExecutorState(recall.estate);
+	vs_rowreader_end(&recall.reader);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(user, security);
 	table_close(recall.heap, AccessShareLock);

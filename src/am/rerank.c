@@ -9,9 +9,6 @@
 #include "access/tableam.h"
 #include "am/am.h"
 #include "am/rerank.h"
-#include "catalog/index.h"
-#include "executor/executor.h"
-#include "nodes/execnodes.h"
 
 void
 vs_rerank_init(VsReranker *reranker, IndexScanDesc scan, const VsIndex *index,
@@ -35,27 +32,22 @@ open_table(VsReranker *reranker)
 	reranker->slot = table_slot_create(heap, NULL);
 	reranker->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore rerank",
 											  ALLOCSET_DEFAULT_SIZES);
-	if (rel->rd_index->indkey.values[0] == InvalidAttrNumber)
-	{
-		reranker->info = BuildIndexInfo(rel);
-		reranker->estate = CreateExecutorState();
-	}
+	reranker->by_reader = rel->rd_index->indkey.values[0] == InvalidAttrNumber;
+	if (reranker->by_reader)
+		vs_rowreader_init(&reranker->reader, rel, false);
 }
 
-/* The indexed value of the row in the slot. */
-static Datum
-indexed_value(VsReranker *reranker, bool *isnull)
+/* The indexed value of the row in the slot; false if it is NULL. */
+static bool
+indexed_value(VsReranker *reranker, Datum *value)
 {
-	Datum		values[INDEX_MAX_KEYS];
-	bool		nulls[INDEX_MAX_KEYS];
+	Relation	rel = reranker->scan->indexRelation;
+	bool		isnull;
 
-	if (reranker->info == NULL)
-		return slot_getattr(reranker->slot,
-							reranker->scan->indexRelation->rd_index->indkey.values[0], isnull);
-	GetPerTupleExprContext(reranker->estate)->ecxt_scantuple = reranker->slot;
-	FormIndexDatum(reranker->info, reranker->slot, reranker->estate, values, nulls);
-	*isnull = nulls[0];
-	return values[0];
+	if (reranker->by_reader)
+		return vs_rowreader_value(&reranker->reader, reranker->slot, value);
+	*value = slot_getattr(reranker->slot, rel->rd_index->indkey.values[0], &isnull);
+	return !isnull;
 }
 
 /* The rank of the row in the slot; false if it has none. */
@@ -64,10 +56,9 @@ rank_row(VsReranker *reranker, float *rank)
 {
 	const VsIndex *index = reranker->index;
 	const float *vector;
-	bool		isnull;
-	Datum		value = indexed_value(reranker, &isnull);
+	Datum		value;
 
-	if (isnull)
+	if (!indexed_value(reranker, &value))
 		return false;
 	vector = vs_index_form_vector(reranker->scan->indexRelation, index, value);
 	if (vector == NULL)
@@ -94,8 +85,6 @@ vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
 									reranker->slot, &again, NULL))
 			found = rank_row(reranker, rank);
 	}
-	if (reranker->estate)
-		ResetPerTupleExprContext(reranker->estate);
 	ExecClearTuple(reranker->slot);
 	table_index_fetch_reset(reranker->fetch);
 	MemoryContextSwitchTo(old);
@@ -106,14 +95,12 @@ vs_rerank(VsReranker *reranker, const ItemPointerData *tids, int n, float *rank)
 void
 vs_rerank_end(VsReranker *reranker)
 {
-	if (reranker->fetch)
-	{
-		table_index_fetch_end(reranker->fetch);
-		ExecDropSingleTupleTableSlot(reranker->slot);
-		MemoryContextDelete(reranker->context);
-	}
-	if (reranker->estate)
-		FreeExecutorState(reranker->estate);
+	if (reranker->fetch == NULL)
+		return;
+	if (reranker->by_reader)
+		vs_rowreader_end(&reranker->reader);
+	table_index_fetch_end(reranker->fetch);
+	ExecDropSingleTupleTableSlot(reranker->slot);
+	MemoryContextDelete(reranker->context);
 	reranker->fetch = NULL;
-	reranker->estate = NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "am/page.h"
+#include "am/row.h"
 
 typedef struct VsReranker
 {
@@ -21,8 +22,8 @@ typedef struct VsReranker
 	struct IndexFetchTableData *fetch;	/* what follows is made when first needed */
 	struct TupleTableSlot *slot;
 	MemoryContext context;		/* one row's work */
-	struct IndexInfo *info;		/* of an index on an expression */
-	struct EState *estate;
+	bool		by_reader;		/* the index is on an expression */
+	VsRowReader reader;
 } VsReranker;
 
 /* Get ready; index and query must last as long as the reranker. */
