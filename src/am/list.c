@@ -76,7 +76,7 @@ set_unit(VsList *list, float unit)
 static float
 unit_for(const VsIndex *index, const VsBytes *vector, const VsBytes *owner)
 {
-	return vs_rabitq_unit(vs_bytes_kernel(VS_BYTES_L2) (vector, owner, index->padded));
+	return vs_rabitq_unit(vs_bytes_kernel(VS_RANK_L2) (vector, owner, index->padded));
 }
 
 void

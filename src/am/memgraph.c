@@ -608,7 +608,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
-	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_BYTES_L2) : NULL;
+	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_RANK_L2) : NULL;
 	graph->graph.connected_later = true;
 	graph->graph.begin = mem_begin;
 	graph->graph.neighbours = mem_neighbours;

@@ -126,7 +126,7 @@ set_shape(VsIndex *index)
 {
 	index->normalize = index->metric == VS_METRIC_COSINE;
 	index->padded = vs_rotation_padded(index->dims);
-	index->code_kind = index->metric == VS_METRIC_IP ? VS_RABITQ_IP : VS_RABITQ_L2;
+	index->code_kind = index->metric == VS_METRIC_IP ? VS_RANK_IP : VS_RANK_L2;
 	index->vector_size = index->bits > 0 ? vs_bytes_size(index->padded) :
 		index->dims * sizeof(float);
 	index->upper_size = vs_list_size(index, index->m);

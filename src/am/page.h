@@ -238,7 +238,7 @@ typedef struct VsIndex
 	int			codecs;
 	int			bits;			/* of a code, a dimension; 0: no codes */
 	int			padded;			/* dimensions of a rotated vector */
-	VsRabitqKind code_kind;		/* what codes estimate */
+	VsRankKind code_kind;		/* what codes estimate */
 	int			slot_bits;
 	int			slots_per_page;
 	int			vertex_size;

@@ -417,8 +417,7 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 	if (graph->keeps)
 		keep_vector(graph, cand->id, vertex);
 	else
-		cand->margin = MARGIN * vs_bytes_error(index->code_kind == VS_RABITQ_IP ? VS_BYTES_IP : VS_BYTES_L2,
-											   cand->rank, graph->begun,
+		cand->margin = MARGIN * vs_bytes_error(index->code_kind, cand->rank, graph->begun,
 											   VsVertexVector(index, vertex), index->padded);
 	if (level == 0)
 		list = VsVertexList(index, vertex);
@@ -722,10 +721,10 @@ init_codes(VsPageGraph *graph, VsPurpose purpose, MemoryContext parent)
 	VsGraph    *base = &graph->graph;
 	const VsIndex *index = &base->index;
 	Size		query_size = vs_rabitq_query_size(index->bits, index->padded);
-	bool		by_ip = purpose == VS_TO_SEARCH && index->metric == VS_METRIC_IP;
+	VsRankKind	kind = purpose == VS_TO_SEARCH ? index->code_kind : VS_RANK_L2;
 
-	base->bytes_kernel = vs_bytes_kernel(by_ip ? VS_BYTES_IP : VS_BYTES_L2);
-	if (by_ip != (index->code_kind == VS_RABITQ_IP))
+	base->bytes_kernel = vs_bytes_kernel(kind);
+	if (kind != index->code_kind)
 		return;					/* codes estimate something else */
 	base->begin = page_begin;
 	base->expand = page_expand;

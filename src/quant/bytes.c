@@ -13,10 +13,6 @@
 
 #include "quant/simd.h"
 
-#ifdef VS_X86
-#include <immintrin.h>
-#endif
-
 /* Largest level. */
 #define TOP 127.0f
 
@@ -162,18 +158,6 @@ dot_portable(const int8_t *a, const int8_t *b, int n)
 
 #ifdef VS_X86
 
-/*
- * The instruction wants one side without sign: |a| times b with a's sign.  Two
- * products fit 16 bits, as no level is -128.
- */
-VS_TARGET_AVX2 VS_INLINE __m256i
-products_avx2(__m256i a, __m256i b)
-{
-	__m256i		pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
-
-	return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
-
 VS_TARGET_AVX2 VS_INLINE int32_t
 dot_avx2(const int8_t *a, const int8_t *b, int n)
 {
@@ -187,7 +171,7 @@ dot_avx2(const int8_t *a, const int8_t *b, int n)
 			__m256i		x = _mm256_loadu_si256((const __m256i *) (a + i + 32 * k));
 			__m256i		y = _mm256_loadu_si256((const __m256i *) (b + i + 32 * k));
 
-			sum[k] = _mm256_add_epi32(sum[k], products_avx2(x, y));
+			sum[k] = _mm256_add_epi32(sum[k], vs_products_avx2(x, y));
 		}
 	}
 	for (; i < n; i += 16)
@@ -195,7 +179,7 @@ dot_avx2(const int8_t *a, const int8_t *b, int n)
 		__m128i		x = _mm_loadu_si128((const __m128i *) (a + i));
 		__m128i		y = _mm_loadu_si128((const __m128i *) (b + i));
 
-		sum[0] = _mm256_add_epi32(sum[0], products_avx2(_mm256_zextsi128_si256(x),
+		sum[0] = _mm256_add_epi32(sum[0], vs_products_avx2(_mm256_zextsi128_si256(x),
 														_mm256_zextsi128_si256(y)));
 	}
 	return lanes_sum_avx2(_mm256_add_epi32(sum[0], sum[1]));
@@ -265,15 +249,15 @@ KERNELS(vnni, VS_TARGET_VNNI)
 #endif
 
 VsBytesKernel
-vs_bytes_kernel(VsBytesRank rank)
+vs_bytes_kernel(VsRankKind kind)
 {
 #ifdef VS_X86
 	if (vs_isa_current() == VS_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
-		return rank == VS_BYTES_L2 ? l2_vnni : ip_vnni;
+		return kind == VS_RANK_L2 ? l2_vnni : ip_vnni;
 	if (vs_isa_has_avx2())
-		return rank == VS_BYTES_L2 ? l2_avx2 : ip_avx2;
+		return kind == VS_RANK_L2 ? l2_avx2 : ip_avx2;
 #endif
-	return rank == VS_BYTES_L2 ? l2_portable : ip_portable;
+	return kind == VS_RANK_L2 ? l2_portable : ip_portable;
 }
 
 /*
@@ -282,7 +266,7 @@ vs_bytes_kernel(VsBytesRank rank)
  * which always adds: it counts where vectors are a few steps apart.
  */
 float
-vs_bytes_error(VsBytesRank kind, float rank, const VsBytes *a, const VsBytes *b, int padded)
+vs_bytes_error(VsRankKind kind, float rank, const VsBytes *a, const VsBytes *b, int padded)
 {
 	double		p = a->step;
 	double		q = b->step;
@@ -290,7 +274,7 @@ vs_bytes_error(VsBytesRank kind, float rank, const VsBytes *a, const VsBytes *b,
 	double		own = padded * variance;
 	double		error;
 
-	if (kind == VS_BYTES_IP)
+	if (kind == VS_RANK_IP)
 		error = p * q * sqrt(((double) a->square + b->square) / 12.0);
 	else
 		error = sqrt(4.0 * rank * variance + own * own);

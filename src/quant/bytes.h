@@ -26,12 +26,12 @@ typedef struct VsBytes
 	int8_t		levels[];		/* padded of them, -127 .. 127 */
 } VsBytes;
 
-/* What a rank is. */
-typedef enum VsBytesRank
+/* What a rank is, of bytes and of codes; cosine is L2 between unit vectors. */
+typedef enum VsRankKind
 {
-	VS_BYTES_L2,				/* squared Euclidean distance */
-	VS_BYTES_IP					/* minus the inner product */
-} VsBytesRank;
+	VS_RANK_L2,				/* squared Euclidean distance */
+	VS_RANK_IP					/* minus the inner product */
+} VsRankKind;
 
 /* Bytes of a vector of so many coordinates, a multiple of 16. */
 static inline size_t
@@ -53,7 +53,7 @@ extern void vs_bytes_decode(int padded, const VsBytes *bytes, float *rotated);
 typedef float (*VsBytesKernel) (const VsBytes *a, const VsBytes *b, int padded);
 
 /* The kernel for the instruction set in force. */
-extern VsBytesKernel vs_bytes_kernel(VsBytesRank rank);
+extern VsBytesKernel vs_bytes_kernel(VsRankKind kind);
 
 /*
  * One standard deviation of the error of a rank between two encoded vectors, as
@@ -64,7 +64,7 @@ extern VsBytesKernel vs_bytes_kernel(VsBytesRank rank);
  * the variance step^2 / 12, and what counts is its part along q - x, or along q
  * and x; of a small distance also the errors' own length, which makes it larger.
  */
-extern float vs_bytes_error(VsBytesRank kind, float rank, const VsBytes *a, const VsBytes *b,
+extern float vs_bytes_error(VsRankKind kind, float rank, const VsBytes *a, const VsBytes *b,
 							int padded);
 
 #endif							/* VECSTORE_BYTES_H */

@@ -19,10 +19,6 @@
 #include "quant/half.h"
 #include "quant/simd.h"
 
-#ifdef VS_X86
-#include <immintrin.h>
-#endif
-
 /* The centre of the codes: u - LEVEL_MIDDLE(bits) is symmetric about 0. */
 #define LEVEL_MIDDLE(bits) ((float) ((1 << (bits)) - 1) * 0.5f)
 
@@ -338,19 +334,6 @@ pack_levels_avx2(int bits, __m256i levels, uint8_t *code)
 	}
 }
 
-/*
- * Add 2 x times a vector's levels.  The instruction wants one side without
- * sign: |2 x| times a level with x's sign.
- */
-VS_TARGET_AVX2_SAME_BITS VS_INLINE __m256i
-add_products_avx2(__m256i sum, __m256i twice_x, __m256i levels)
-{
-	__m256i		pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(twice_x),
-											 _mm256_sign_epi8(levels, twice_x));
-
-	return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
 /* Encode 32 coordinates. */
 VS_TARGET_AVX2_SAME_BITS VS_INLINE void
 byte_step_avx2(int bits, ByteStep *step, __m256i o, __m256i c, uint8_t *code)
@@ -360,8 +343,8 @@ byte_step_avx2(int bits, ByteStep *step, __m256i o, __m256i c, uint8_t *code)
 										  _mm256_set1_epi8((char) ((1 << bits) - 1)));
 
 	pack_levels_avx2(bits, levels, code);
-	step->ox = add_products_avx2(step->ox, twice_x, o);
-	step->cx = add_products_avx2(step->cx, twice_x, c);
+	step->ox = _mm256_add_epi32(step->ox, vs_products_avx2(twice_x, o));
+	step->cx = _mm256_add_epi32(step->cx, vs_products_avx2(twice_x, c));
 }
 
 VS_TARGET_AVX2_SAME_BITS VS_INLINE LevelSums
@@ -418,7 +401,7 @@ BYTE_CODES(avx2, VS_TARGET_AVX2_SAME_BITS)
 static EncodeSums
 encode_bytes(int bits, int padded, const VsBytes *o, const VsBytes *c, uint8_t *code)
 {
-	float		norm2 = vs_bytes_kernel(VS_BYTES_L2) (o, c, padded);
+	float		norm2 = vs_bytes_kernel(VS_RANK_L2) (o, c, padded);
 	StepRatio	ratio = step_ratio(o, c);
 	float		inverse = level_inverse(bits, padded, norm2) * ratio.unit;
 	double		o_step = o->step;
@@ -447,7 +430,7 @@ encode_bytes(int bits, int padded, const VsBytes *o, const VsBytes *c, uint8_t *
  * A neighbour equal to the centre gets factors 0: its rank is the centre's.
  */
 static VsRabitqFactors
-factors_of(VsRabitqKind kind, EncodeSums sums)
+factors_of(VsRankKind kind, EncodeSums sums)
 {
 	VsRabitqFactors factors = {0.0f, 0.0f};
 	double		rescale;
@@ -455,23 +438,23 @@ factors_of(VsRabitqKind kind, EncodeSums sums)
 	if (!(sums.rx > 0.0))
 		return factors;
 	rescale = -sums.norm2 / sums.rx;
-	if (kind == VS_RABITQ_L2)
+	if (kind == VS_RANK_L2)
 		rescale *= 2.0;
 	factors.rescale = (float) rescale;
-	factors.add = (float) ((kind == VS_RABITQ_L2 ? sums.norm2 : -sums.cr) - rescale * sums.cx);
+	factors.add = (float) ((kind == VS_RANK_L2 ? sums.norm2 : -sums.cr) - rescale * sums.cx);
 	return factors;
 }
 
 /* Encode a neighbour relative to the centre. */
 VsRabitqFactors
-vs_rabitq_encode(VsRabitqKind kind, int bits, int padded,
+vs_rabitq_encode(VsRankKind kind, int bits, int padded,
 				 const float *neighbour, const float *centre, uint8_t *code)
 {
 	return factors_of(kind, encode(bits, padded, neighbour, centre, code));
 }
 
 VsRabitqFactors
-vs_rabitq_encode_bytes(VsRabitqKind kind, int bits, int padded,
+vs_rabitq_encode_bytes(VsRankKind kind, int bits, int padded,
 					   const VsBytes *neighbour, const VsBytes *centre, uint8_t *code)
 {
 	return factors_of(kind, encode_bytes(bits, padded, neighbour, centre, code));

@@ -33,13 +33,6 @@
 
 #include "quant/bytes.h"
 
-/* What a rank is. */
-typedef enum VsRabitqKind
-{
-	VS_RABITQ_L2,				/* squared Euclidean distance */
-	VS_RABITQ_IP				/* minus the inner product; also for cosine */
-} VsRabitqKind;
-
 /* Factors of one code before they are packed. */
 typedef struct VsRabitqFactors
 {
@@ -77,10 +70,10 @@ vs_rabitq_code_bytes(int padded, int bits)
 }
 
 /* Encode a neighbour relative to the centre; from floats, or from bytes. */
-extern VsRabitqFactors vs_rabitq_encode(VsRabitqKind kind, int bits, int padded,
+extern VsRabitqFactors vs_rabitq_encode(VsRankKind kind, int bits, int padded,
 										const float *neighbour, const float *centre,
 										uint8_t *code);
-extern VsRabitqFactors vs_rabitq_encode_bytes(VsRabitqKind kind, int bits, int padded,
+extern VsRabitqFactors vs_rabitq_encode_bytes(VsRankKind kind, int bits, int padded,
 											  const VsBytes *neighbour, const VsBytes *centre,
 											  uint8_t *code);
 

@@ -26,10 +26,6 @@
 
 #include "quant/simd.h"
 
-#ifdef VS_X86
-#include <immintrin.h>
-#endif
-
 /* Next number of the splitmix64 sequence (public domain, S. Vigna). */
 static uint64_t
 next_random(uint64_t *state)

@@ -22,6 +22,7 @@
 
 #if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
 #define VS_X86 1
+#include <immintrin.h>
 #define VS_TARGET_AVX2 __attribute__((target("avx2,fma")))
 #define VS_TARGET_AVX512 \
 	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")))
@@ -41,6 +42,19 @@ vs_isa_has_avx2(void)
 	VsIsa		isa = vs_isa_current();
 
 	return isa == VS_ISA_AVX2 || isa == VS_ISA_AVX512;
+}
+
+/*
+ * Sums of four products each of two vectors of bytes, none of them -128.  The
+ * instruction wants one side without sign: |a| times b with a's sign; then two
+ * products fit 16 bits.
+ */
+VS_TARGET_AVX2_SAME_BITS VS_INLINE __m256i
+vs_products_avx2(__m256i a, __m256i b)
+{
+	__m256i		pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
+
+	return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 #endif
 

@@ -415,8 +415,8 @@ test_bytes_ranks(void **state)
 				if (!vs_isa_available(all_isas[s]))
 					continue;
 				vs_isa_force(all_isas[s]);
-				assert_true(fabs(vs_bytes_kernel(VS_BYTES_L2) (a, b, padded) / l2 - 1.0) < 1e-6);
-				assert_true(fabs(vs_bytes_kernel(VS_BYTES_IP) (a, b, padded) - ip) <
+				assert_true(fabs(vs_bytes_kernel(VS_RANK_L2) (a, b, padded) / l2 - 1.0) < 1e-6);
+				assert_true(fabs(vs_bytes_kernel(VS_RANK_IP) (a, b, padded) - ip) <
 							1e-6 * lengths);
 			}
 			vs_isa_force(VS_ISA_AUTO);
@@ -451,7 +451,7 @@ test_bytes_identical(void **state)
 				if (!vs_isa_available(all_isas[s]))
 					continue;
 				vs_isa_force(all_isas[s]);
-				assert_true(vs_bytes_kernel(VS_BYTES_L2) (a, b, padded) == 0.0f);
+				assert_true(vs_bytes_kernel(VS_RANK_L2) (a, b, padded) == 0.0f);
 			}
 			vs_isa_force(VS_ISA_AUTO);
 			free(b);
@@ -471,11 +471,11 @@ encode_without_nan(int bits, int padded, const VsBytes *o, const VsBytes *c)
 	assert_non_null(code);
 	assert_non_null(query);
 	vs_rabitq_query_init_bytes(query, bits, padded, o);
-	for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+	for (int kind = VS_RANK_L2; kind <= VS_RANK_IP; kind++)
 	{
 		VsRabitqFactors f = vs_rabitq_encode_bytes(kind, bits, padded, o, c, code);
 		VsRabitqPacked packed;
-		float		norm2 = vs_bytes_kernel(VS_BYTES_L2) (o, c, padded);
+		float		norm2 = vs_bytes_kernel(VS_RANK_L2) (o, c, padded);
 		float		rank;
 
 		assert_false(isnan(f.add) || isnan(f.rescale));
@@ -524,10 +524,10 @@ test_bytes_corners(void **state)
 		}
 		for (int i = 0; i < SIZES; i++)
 		{
-			assert_true(vs_bytes_kernel(VS_BYTES_L2) (bytes[i], bytes[i], PADDED) == 0.0f);
+			assert_true(vs_bytes_kernel(VS_RANK_L2) (bytes[i], bytes[i], PADDED) == 0.0f);
 			for (int j = 0; j < SIZES; j++)
 			{
-				for (int kind = VS_BYTES_L2; kind <= VS_BYTES_IP; kind++)
+				for (int kind = VS_RANK_L2; kind <= VS_RANK_IP; kind++)
 				{
 					float		rank = vs_bytes_kernel(kind) (bytes[i], bytes[j], PADDED);
 					float		error = vs_bytes_error(kind, rank, bytes[i], bytes[j], PADDED);
@@ -603,8 +603,8 @@ test_bytes_no_overflow(void **state)
 		if (!vs_isa_available(all_isas[s]))
 			continue;
 		vs_isa_force(all_isas[s]);
-		l2 = vs_bytes_kernel(VS_BYTES_L2);
-		ip = vs_bytes_kernel(VS_BYTES_IP);
+		l2 = vs_bytes_kernel(VS_RANK_L2);
+		ip = vs_bytes_kernel(VS_RANK_IP);
 		assert_true(l2(plus, plus, VS_MAX_DIM) == 0.0f);
 		assert_true(l2(plus, minus, VS_MAX_DIM) == (float) (4.0 * square));
 		assert_true(ip(plus, plus, VS_MAX_DIM) == (float) -square);
@@ -612,7 +612,7 @@ test_bytes_no_overflow(void **state)
 		for (int b = 0; b < 3; b++)
 		{
 			int			bits = all_bits[b];
-			VsRabitqFactors f = vs_rabitq_encode_bytes(VS_RABITQ_IP, bits, VS_MAX_DIM, plus,
+			VsRabitqFactors f = vs_rabitq_encode_bytes(VS_RANK_IP, bits, VS_MAX_DIM, plus,
 													   minus, code);
 			double		x = level_at(code, bits, 0) - ((1 << bits) - 1) / 2.0;
 
@@ -630,7 +630,7 @@ test_bytes_no_overflow(void **state)
 
 /* Root mean square of errors of ranks, in what vs_bytes_error says. */
 static double
-bytes_error_ratio(VsBytesRank kind, int padded, double scale, double apart)
+bytes_error_ratio(VsRankKind kind, int padded, double scale, double apart)
 {
 	enum
 	{
@@ -651,7 +651,7 @@ bytes_error_ratio(VsBytesRank kind, int padded, double scale, double apart)
 			x[i] += q[i];
 		bytes[0] = new_bytes(padded, q);
 		bytes[1] = new_bytes(padded, x);
-		truth = kind == VS_BYTES_L2 ? l2_squared(q, x, padded) : -dot(q, x, padded);
+		truth = kind == VS_RANK_L2 ? l2_squared(q, x, padded) : -dot(q, x, padded);
 		rank = vs_bytes_kernel(kind) (bytes[0], bytes[1], padded);
 		error = (rank - truth) / vs_bytes_error(kind, rank, bytes[0], bytes[1], padded);
 		sum += error * error;
@@ -675,7 +675,7 @@ test_bytes_error(void **state)
 	{
 		for (int a = 0; a < 5; a++)
 		{
-			for (int kind = VS_BYTES_L2; kind <= VS_BYTES_IP; kind++)
+			for (int kind = VS_RANK_L2; kind <= VS_RANK_IP; kind++)
 			{
 				double		ratio = bytes_error_ratio(kind, dims[k], a % 2 == 0 ? 1.0 : 30.0,
 													  aparts[a]);
@@ -764,7 +764,7 @@ test_estimate_matches_layout(void **state)
 
 /* Factors are what rabitq.h defines for the code, whatever the code is. */
 static void
-assert_factors_of(VsRabitqKind kind, int bits, int padded, const float *o, const float *c,
+assert_factors_of(VsRankKind kind, int bits, int padded, const float *o, const float *c,
 				  const uint8_t *code, VsRabitqFactors factors)
 {
 	double		norm2 = l2_squared(o, c, padded);
@@ -781,8 +781,8 @@ assert_factors_of(VsRabitqKind kind, int bits, int padded, const float *o, const
 		rx += ((double) o[i] - c[i]) * x;
 		cx += c[i] * x;
 	}
-	rescale = -norm2 / rx * (kind == VS_RABITQ_L2 ? 2.0 : 1.0);
-	add = (kind == VS_RABITQ_L2 ? norm2 : -cr) - rescale * cx;
+	rescale = -norm2 / rx * (kind == VS_RANK_L2 ? 2.0 : 1.0);
+	add = (kind == VS_RANK_L2 ? norm2 : -cr) - rescale * cx;
 	assert_true(fabs(factors.rescale / rescale - 1.0) < 1e-5);
 	assert_true(fabs(factors.add - add) <
 				1e-5 * (norm2 + dot(c, c, padded) + fabs(rescale * cx)));
@@ -809,7 +809,7 @@ assert_codes_agree(int bits, int padded, const float *o, const float *c, float s
 
 /* One pair of vectors of bytes, encoded by every set and through floats. */
 static void
-encode_bytes_like_floats(VsRabitqKind kind, int bits, int padded, const VsBytes *ob,
+encode_bytes_like_floats(VsRankKind kind, int bits, int padded, const VsBytes *ob,
 						 const VsBytes *cb)
 {
 	size_t		size = vs_rabitq_code_bytes(padded, bits);
@@ -874,7 +874,7 @@ test_encode_bytes(void **state)
 			bytes[1 - trial % 2] = new_bytes(padded, c);
 			for (int b = 0; b < 3; b++)
 			{
-				for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+				for (int kind = VS_RANK_L2; kind <= VS_RANK_IP; kind++)
 					encode_bytes_like_floats(kind, all_bits[b], padded, bytes[0], bytes[1]);
 			}
 			free(bytes[1]);
@@ -1036,7 +1036,7 @@ add_error(Errors *errors, double error, double deviation)
 
 /* One estimate through codes, packed factors and a list of one. */
 static void
-one_estimate(VsRabitqKind kind, int bits, int padded, const float *o, const float *c,
+one_estimate(VsRankKind kind, int bits, int padded, const float *o, const float *c,
 			 const float *q, Errors *errors)
 {
 	uint8_t    *code = malloc(vs_rabitq_code_bytes(padded, bits));
@@ -1045,7 +1045,7 @@ one_estimate(VsRabitqKind kind, int bits, int padded, const float *o, const floa
 	VsRabitqPacked packed;
 	float		unit = vs_rabitq_unit((float) l2_squared(o, c, padded));
 	double		to_centre = l2_squared(q, c, padded);
-	bool		l2 = kind == VS_RABITQ_L2;
+	bool		l2 = kind == VS_RANK_L2;
 	double		truth = l2 ? l2_squared(q, o, padded) : -dot(q, o, padded);
 	float		rank;
 
@@ -1082,7 +1082,7 @@ test_estimate_unbiased(void **state)
 
 		for (int b = 0; b < 3; b++)
 		{
-			for (int kind = VS_RABITQ_L2; kind <= VS_RABITQ_IP; kind++)
+			for (int kind = VS_RANK_L2; kind <= VS_RANK_IP; kind++)
 			{
 				Errors		errors = {0, 0.0, 0.0, 0};
 				double		inside;
@@ -1175,7 +1175,7 @@ test_estimate_real(void **state)
 			}
 			if (l2_squared(rows + c * padded, rows + o * padded, padded) > 0.0 &&
 				l2_squared(rows + c * padded, rows + q * padded, padded) > 0.0)
-				one_estimate(VS_RABITQ_L2, all_bits[b], padded, rows + o * padded,
+				one_estimate(VS_RANK_L2, all_bits[b], padded, rows + o * padded,
 							 rows + c * padded, rows + q * padded, &errors);
 		}
 		inside = 1.0 - (double) errors.beyond / errors.n;
@@ -1205,7 +1205,7 @@ test_more_bits_better(void **state)
 			float	   *q = random_vector(256, 1.0, 0.0);
 			uint8_t		code[256];
 			VsRabitqQuery *query = new_query(all_bits[b], 256, q);
-			VsRabitqFactors f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 256, o, c, code);
+			VsRabitqFactors f = vs_rabitq_encode(VS_RANK_L2, all_bits[b], 256, o, c, code);
 			VsRabitqPacked packed;
 			float		rank;
 			double		error;
@@ -1251,10 +1251,10 @@ test_rabitq_corners(void **state)
 				c[i] = sizes[s];
 			}
 			query = new_query(all_bits[b], 16, o);
-			f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 16, o, c, code);
+			f = vs_rabitq_encode(VS_RANK_L2, all_bits[b], 16, o, c, code);
 			assert_true(f.add == 0.0f && f.rescale == 0.0f);
 			o[3] = -o[3];
-			f = vs_rabitq_encode(VS_RABITQ_L2, all_bits[b], 16, o, c, code);
+			f = vs_rabitq_encode(VS_RANK_L2, all_bits[b], 16, o, c, code);
 			unit = vs_rabitq_unit((float) l2_squared(o, c, 16));
 			assert_true(unit > 0.0f && isfinite(unit));
 			(void) vs_rabitq_pack(f, unit, &packed);

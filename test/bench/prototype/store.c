@@ -72,7 +72,7 @@ put_code(const Store *s, char *factors, char *codes, float unit, const float *ce
 	Format		f = s->format;
 	size_t		bytes = vs_rabitq_code_bytes(s->padded, f.bits);
 	uint8_t		code[16000];
-	VsRabitqFactors factor = vs_rabitq_encode(VS_RABITQ_L2, f.bits, s->padded,
+	VsRabitqFactors factor = vs_rabitq_encode(VS_RANK_L2, f.bits, s->padded,
 											  rotated(s, neighbour), centre, code);
 
 	if (f.scan == SCAN_FAST)
