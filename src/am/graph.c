@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "am/graph.h"
+#include "commands/vacuum.h"
 #include "miscadmin.h"
 
 /* How often a list that others keep changing is read again before giving up. */
@@ -965,6 +966,99 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 	pfree(ring);
 	pfree(list);
 	graph->forget(graph);
+	return attached;
+}
+
+/* ---- reaching all ---- */
+
+/* Rounds of connecting: a link to one may take the place of the only one to another. */
+#define CONNECT_ROUNDS		8
+
+/* Add the neighbours of those in a set to what is reached, new ones to next as well. */
+static void
+step(VsGraph *graph, const VsIdSet *now, VsIdSet *next, VsIdSet *reached, VsCandidate *list)
+{
+	for (int64 id = vs_idset_next(now, 0); id >= 0; id = vs_idset_next(now, id + 1))
+	{
+		int			n = graph->neighbours(graph, id, 0, list);
+
+		vs_vacuum_delay_point();
+		for (int i = 0; i < n; i++)
+			if (vs_idset_add(reached, list[i].id))
+				vs_idset_add(next, list[i].id);
+	}
+}
+
+void
+vs_graph_reach(VsGraph *graph, VsId start, VsIdSet *reached)
+{
+	VsCandidate *list = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
+	VsIdSet		steps[2];
+
+	vs_idset_init(&steps[0], CurrentMemoryContext);
+	vs_idset_init(&steps[1], CurrentMemoryContext);
+	if (vs_idset_add(reached, start))
+		vs_idset_add(&steps[0], start);
+	for (int i = 0; steps[i].count > 0; i = !i)
+	{
+		vs_idset_clear(&steps[!i]);
+		step(graph, &steps[i], &steps[!i], reached, list);
+	}
+	vs_idset_end(&steps[0]);
+	vs_idset_end(&steps[1]);
+	pfree(list);
+}
+
+/* The next of the vertices to be reached: see vs_graph_connect(); -1 after the last. */
+static int64
+next_vertex(const VsIdSet *vertices, const VsInDegrees *degrees, int64 from)
+{
+	if (vertices)
+		return vs_idset_next(vertices, from);
+	return from < degrees->size ? from : -1;
+}
+
+/*
+ * Attach those of the vertices that are not reached, and reach what they lead to.
+ */
+static int64
+attach_unreached(VsGraph *graph, const VsIdSet *vertices, VsInDegrees *degrees, VsIdSet *reached)
+{
+	int64		attached = 0;
+
+	for (int64 id = next_vertex(vertices, degrees, 0); id >= 0;
+		 id = next_vertex(vertices, degrees, id + 1))
+	{
+		VsCandidate vertex = {.id = id};
+
+		if (vs_idset_has(reached, id))
+			continue;
+		vs_vacuum_delay_point();
+		if (vs_graph_attach(graph, vertex, degrees, reached))
+		{
+			vs_graph_reach(graph, id, reached);
+			attached++;
+		}
+	}
+	return attached;
+}
+
+int64
+vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertices, VsInDegrees *degrees)
+{
+	int64		attached = 0;
+	int64		more = 1;
+	VsIdSet		reached;
+
+	vs_idset_init(&reached, CurrentMemoryContext);
+	for (int round = 0; round < CONNECT_ROUNDS && more > 0; round++)
+	{
+		vs_idset_clear(&reached);
+		vs_graph_reach(graph, entry, &reached);
+		more = attach_unreached(graph, vertices, degrees, &reached);
+		attached += more;
+	}
+	vs_idset_end(&reached);
 	return attached;
 }
 

@@ -327,6 +327,19 @@ extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *deg
 							const VsIdSet *from);
 
 /*
+ * Add to a set what links of level 0 lead to from a vertex, itself included.
+ * Pages are read in order, once a step away from the vertex.
+ */
+extern void vs_graph_reach(VsGraph *graph, VsId start, VsIdSet *reached);
+
+/*
+ * Attach those of the vertices (NULL: of all that degrees are known of) that no
+ * path leads to from the entry.  Returns how many were attached.
+ */
+extern int64 vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertices,
+							  VsInDegrees *degrees);
+
+/*
  * Mend the list of a vertex that has dead neighbours: those of them in the
  * set go, and the dead ones' own neighbours compete for the places.  True if
  * there was something to mend; degrees are told of the new list of level 0.

@@ -83,3 +83,27 @@ vs_idset_grow(VsIdSet *set, uint32 chunk)
 	set->bytes += bytes;
 	return set->chunks[chunk];
 }
+
+int64
+vs_idset_next(const VsIdSet *set, int64 from)
+{
+	int64		end = (int64) set->nchunks << VS_IDSET_CHUNK_BITS;
+
+	while (from < end)
+	{
+		const uint64 *words = set->chunks[from >> VS_IDSET_CHUNK_BITS];
+		uint32		bit = from & ((1 << VS_IDSET_CHUNK_BITS) - 1);
+		uint64		left;
+
+		if (words == NULL)
+		{
+			from = ((from >> VS_IDSET_CHUNK_BITS) + 1) << VS_IDSET_CHUNK_BITS;
+			continue;
+		}
+		left = words[bit >> 6] >> (bit & 63);
+		if (left != 0)
+			return from + pg_rightmost_one_pos64(left);
+		from = (from | 63) + 1;
+	}
+	return -1;
+}

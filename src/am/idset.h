@@ -9,6 +9,7 @@
 #ifndef VECSTORE_IDSET_H
 #define VECSTORE_IDSET_H
 
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #define VS_IDSET_CHUNK_BITS		12	/* 4096 ids, 512 bytes */
@@ -33,6 +34,9 @@ extern void vs_idset_clear(VsIdSet *set);
 
 /* Give the memory back. */
 extern void vs_idset_end(VsIdSet *set);
+
+/* The least id in the set that is not less than from; -1 if there is none. */
+extern int64 vs_idset_next(const VsIdSet *set, int64 from);
 
 /* Make a chunk for ids that have none yet. */
 extern uint64 *vs_idset_grow(VsIdSet *set, uint32 chunk);

@@ -350,35 +350,17 @@ static int64
 count_unreachable(Inspection *in, VsPageGraph *graph)
 {
 	VsMeta		meta = vs_meta_read(in->rel);
-	int64		size = 1024;
-	int64		n = 0;
-	int64		reached = 0;
-	VsIdSet		seen;
-	VsId	   *stack = palloc(size * sizeof(VsId));
-	VsCandidate *list = palloc(VsDegree(&in->index, 0) * sizeof(VsCandidate));
+	int64		live = 0;
+	VsIdSet		reached;
 
 	if (meta.entry == VS_INVALID_ID)
 		return in->vertices;
-	vs_idset_init(&seen, CurrentMemoryContext);
-	vs_idset_add(&seen, meta.entry);
-	stack[n++] = meta.entry;
-	while (n > 0)
-	{
-		VsId		id = stack[--n];
-		int			nlist = graph->graph.neighbours(&graph->graph, id, 0, list);
-
-		CHECK_FOR_INTERRUPTS();
-		reached += vs_idset_has(&in->live, id);
-		for (int i = 0; i < nlist; i++)
-		{
-			if (!vs_idset_add(&seen, list[i].id))
-				continue;
-			if (n == size)
-				stack = repalloc_huge(stack, (size *= 2) * sizeof(VsId));
-			stack[n++] = list[i].id;
-		}
-	}
-	return in->vertices - reached;
+	vs_idset_init(&reached, CurrentMemoryContext);
+	vs_graph_reach(&graph->graph, meta.entry, &reached);
+	for (int64 id = vs_idset_next(&reached, 0); id >= 0; id = vs_idset_next(&reached, id + 1))
+		live += vs_idset_has(&in->live, id);
+	vs_idset_end(&reached);
+	return in->vertices - live;
 }
 
 /*

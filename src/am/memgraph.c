@@ -37,9 +37,6 @@
 /* log2 of the ranks that are remembered of one search. */
 #define KNOWN_BITS		11
 
-/* Rounds of connecting what no path leads to. */
-#define CONNECT_ROUNDS	8
-
 /* ---- where things are ---- */
 
 static Size
@@ -865,33 +862,6 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const void *vector,
 
 /* ---- connecting ---- */
 
-/* Add what level-0 links lead to from a vertex, itself included. */
-static void
-reach(VsMemGraph *graph, VsId start, VsIdSet *reached)
-{
-	int64		size = 1024;
-	int64		n = 0;
-	VsId	   *stack = palloc(size * sizeof(VsId));
-
-	if (vs_idset_add(reached, start))
-		stack[n++] = start;
-	while (n > 0)
-	{
-		VsMemList  *list = &vs_memgraph_vertex(graph, stack[--n])->bottom;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < list->n; i++)
-		{
-			if (!vs_idset_add(reached, list->ids[i]))
-				continue;
-			if (n == size)
-				stack = repalloc_huge(stack, (size *= 2) * sizeof(VsId));
-			stack[n++] = list->ids[i];
-		}
-	}
-	pfree(stack);
-}
-
 static void
 count_indegrees(VsMemGraph *graph, VsInDegrees *degrees)
 {
@@ -911,30 +881,12 @@ vs_memgraph_connect(VsMemGraph *graph)
 {
 	int64		n = graph->shared->n;
 	VsInDegrees degrees;
-	VsIdSet		reached;
 
 	if (n == 0)
 		return;
 	degrees.size = n;
 	degrees.counts = MemoryContextAllocHuge(CurrentMemoryContext, n);
-	vs_idset_init(&reached, CurrentMemoryContext);
 	count_indegrees(graph, &degrees);
-	for (int round = 0; round < CONNECT_ROUNDS; round++)
-	{
-		vs_idset_clear(&reached);
-		reach(graph, graph->shared->entry, &reached);
-		if (reached.count == n)
-			break;
-		for (int64 i = 0; i < n; i++)
-		{
-			VsCandidate vertex = {.id = i};
-
-			CHECK_FOR_INTERRUPTS();
-			if (vs_idset_has(&reached, i))
-				continue;
-			if (vs_graph_attach(&graph->graph, vertex, &degrees, &reached))
-				reach(graph, i, &reached);
-		}
-	}
+	vs_graph_connect(&graph->graph, graph->shared->entry, NULL, &degrees);
 	pfree(degrees.counts);
 }

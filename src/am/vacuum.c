@@ -7,7 +7,7 @@
  *			pass through.  vacuum_notes.h tells what is noted of the links seen.
  *	repair	pages with lists that name a tombstone, in order: a list is chosen
  *			anew from its other members and from the tombstones' own neighbours.
- *			Nothing is searched.  A vertex that no list names then gets a link
+ *			Nothing is searched.  A vertex that no path leads to then gets a link
  *			from one of its neighbours.
  *	free	pages with tombstones, in order: their slots and AUX tuples are given
  *			back through the free space map.  Not while their page is at hand
@@ -503,12 +503,11 @@ note_vertex(VacuumState *vacuum, VsId id, VsVertex *vertex)
 {
 	VsVertexState state = vertex ? VsVertexGetState(vertex) : VS_FREE;
 
-	if (state != VS_LIVE)
-		vs_notes_no_vertex(&vacuum->notes, id);
 	switch (state)
 	{
 		case VS_LIVE:
 			vacuum->live++;
+			vs_idset_add(&vacuum->notes.alive, id);
 			vacuum->kept += vertex->ntids;
 			note_best(vacuum, id, vertex);
 			if (vertex->level > 0)
@@ -675,16 +674,6 @@ next_page(VacuumState *vacuum, BlockNumber block)
 	return buffer;
 }
 
-/* Slots of pages without vertices: nobody is to look for links to them. */
-static void
-note_no_vertices(VacuumState *vacuum, BlockNumber block)
-{
-	if (block >= vacuum->nheads)
-		return;
-	for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
-		vs_notes_no_vertex(&vacuum->notes, VsMakeId(&vacuum->index, block, offset));
-}
-
 static void
 mark(VacuumState *vacuum)
 {
@@ -696,14 +685,10 @@ mark(VacuumState *vacuum)
 
 		if (kind == VS_PAGE_HEAD)
 			mark_head_page(vacuum, buffer);
-		else
-		{
-			note_no_vertices(vacuum, block);
-			if (kind == VS_PAGE_AUX)
-				mark_aux_page(vacuum, buffer);
-			else if (PageIsNew(page))
-				note_empty(vacuum, block);	/* a crash left it so */
-		}
+		else if (kind == VS_PAGE_AUX)
+			mark_aux_page(vacuum, buffer);
+		else if (PageIsNew(page))
+			note_empty(vacuum, block);	/* a crash left it so */
 		UnlockReleaseBuffer(buffer);
 		if (vacuum->norphans == vacuum->max_orphans && !vacuum->enough_orphans)
 		{
@@ -778,6 +763,7 @@ vertices_to_mend(VacuumState *vacuum, BlockNumber block, Broken *found)
 			continue;
 		broken->vertex.version = vertex->version;
 		broken->level = vertex->level;
+		vs_idset_add(&vacuum->notes.alive, broken->vertex.id);
 		n++;
 	}
 	UnlockReleaseBuffer(buffer);
@@ -792,18 +778,14 @@ mend(VacuumState *vacuum, const Broken *broken)
 {
 	VsGraph    *graph = &vacuum->graph.graph;
 	VsNotes    *notes = &vacuum->notes;
-	bool		mended = false;
 
 	for (int level = broken->upper ? broken->level : 0; level >= !broken->bottom; level--)
 	{
 		vs_vacuum_delay_point();
-		mended = vs_graph_repair(graph, broken->vertex, level, &notes->dead, &notes->degrees);
-		vacuum->nmended += mended;
+		vacuum->nmended += vs_graph_repair(graph, broken->vertex, level, &notes->dead,
+										   &notes->degrees);
 	}
 
-	/* Who came with dead neighbours may have been linked from those alone. */
-	if (broken->fresh && mended && notes->degrees.size > 0)
-		vacuum->nattached += vs_graph_attach(graph, broken->vertex, &notes->degrees, NULL);
 	graph->forget(graph);
 }
 
@@ -828,75 +810,6 @@ mend_lists(VacuumState *vacuum)
 		}
 	}
 	pfree(found);
-}
-
-/*
- * The live vertices of a page that no list names, in found; returns how many.
- */
-static int
-unnamed_vertices(VacuumState *vacuum, BlockNumber block, VsCandidate *found)
-{
-	const VsIndex *index = &vacuum->index;
-	const VsInDegrees *degrees = &vacuum->notes.degrees;
-	bool		maybe = false;
-	Buffer		buffer;
-	Page		page;
-	int			n = 0;
-
-	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
-		maybe |= degrees->counts[VsMakeId(index, block, offset)] == 0;
-	if (!maybe)
-		return 0;
-	buffer = next_page(vacuum, block);
-	page = BufferGetPage(buffer);
-	for (OffsetNumber offset = 1; offset <= index->slots_per_page; offset++)
-	{
-		VsVertex   *vertex = vs_page_vertex(page, offset);
-		VsId		id = VsMakeId(index, block, offset);
-
-		if (vertex == NULL || VsVertexGetState(vertex) != VS_LIVE || degrees->counts[id] > 0)
-			continue;
-		memset(&found[n], 0, sizeof(VsCandidate));
-		found[n].id = id;
-		found[n++].version = vertex->version;
-	}
-	UnlockReleaseBuffer(buffer);
-	return n;
-}
-
-/*
- * Give live vertices that no list names any more a link from a neighbour.
- */
-static void
-attach_unnamed(VacuumState *vacuum)
-{
-	VsGraph    *graph = &vacuum->graph.graph;
-	VsInDegrees *degrees = &vacuum->notes.degrees;
-	VsCandidate *found = palloc(vacuum->index.slots_per_page * sizeof(VsCandidate));
-
-	for (BlockNumber block = VS_META_BLOCK + 1;
-		 block < vacuum->nheads && degrees->size > 0; block++)
-	{
-		MemoryContext old = MemoryContextSwitchTo(vacuum->scratch);
-		int			n = unnamed_vertices(vacuum, block, found);
-
-		for (int i = 0; i < n; i++)
-		{
-			vs_vacuum_delay_point();
-			vacuum->nattached += vs_graph_attach(graph, found[i], degrees, NULL);
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(vacuum->scratch);
-	}
-	pfree(found);
-}
-
-static void
-repair(VacuumState *vacuum)
-{
-	mend_lists(vacuum);
-	attach_unnamed(vacuum);
-	vs_pagegraph_reset(&vacuum->graph);
 }
 
 /*
@@ -939,6 +852,22 @@ repair_entry(VacuumState *vacuum)
 	else
 		vs_meta_replace_entry(vacuum->rel, meta.entry, vacuum->best.id,
 							  vacuum->best.version, vacuum->best_level);
+}
+
+/*
+ * Mending took links away, a crash may have: let some path lead to every vertex
+ * that the mark pass saw alive.
+ */
+static void
+connect(VacuumState *vacuum)
+{
+	VsGraph    *graph = &vacuum->graph.graph;
+	VsMeta		meta = vs_meta_read(vacuum->rel);
+
+	if (meta.entry != VS_INVALID_ID && vacuum->notes.degrees.size > 0)
+		vacuum->nattached += vs_graph_connect(graph, meta.entry, &vacuum->notes.alive,
+											  &vacuum->notes.degrees);
+	vs_pagegraph_reset(&vacuum->graph);
 }
 
 /* ---- free ---- */
@@ -1123,8 +1052,9 @@ run_vacuum(VacuumState *vacuum)
 	if (vacuum->notes.dead.count > 0)
 	{
 		wait_for_inserts(vacuum->rel);
-		repair(vacuum);
+		mend_lists(vacuum);
 		repair_entry(vacuum);
+		connect(vacuum);
 		free_tombstones(vacuum);
 	}
 	free_orphans(vacuum);

@@ -31,6 +31,7 @@ vs_notes_init(VsNotes *notes, MemoryContext context, Size limit, VsId nslots)
 	notes->context = context;
 	notes->limit = limit;
 	notes->nslots = nslots;
+	vs_idset_init(&notes->alive, context);
 	vs_idset_init(&notes->dead, context);
 	vs_idset_init(&notes->suspects, context);
 	vs_idset_init(&notes->upper_suspects, context);

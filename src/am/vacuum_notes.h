@@ -8,10 +8,10 @@
  * suspect at once, and only links that lead forward have to be remembered, 4
  * bytes each, until the pass has ended: a list looked intact so far.
  *
- * Memory.  Up to six bits a slot, and 64 bytes an AUX page, are always taken:
- * as much as 75 MB for a hundred million vertices.  In-degrees, a byte a slot, are
- * kept if they fit half of what is allowed; without them vertices that no list
- * names are left as they are.  Lists take the rest.  When it is used up, each
+ * Memory.  Up to nine bits a slot, and 64 bytes an AUX page, are always taken:
+ * as much as 110 MB for a hundred million vertices.  In-degrees, a byte a slot, are
+ * kept if they fit half of what is allowed; without them vertices that no path
+ * leads to are left as they are.  Lists take the rest.  When it is used up, each
  * vertex with links that lead forward becomes a suspect, whose page will be read
  * again: slower, with the same result.
  */
@@ -28,6 +28,7 @@ typedef struct VsNotes
 	Size		limit;			/* bytes allowed for all of it */
 	Size		bytes;			/* of degrees and remembered lists */
 	VsId		nslots;			/* ids from here on are not vacuumed */
+	VsIdSet		alive;			/* live vertices */
 	VsIdSet		dead;			/* tombstones */
 	VsIdSet		suspects;		/* level-0 list names a dead one, or may */
 	VsIdSet		upper_suspects; /* the same of upper lists */
@@ -52,14 +53,6 @@ extern void vs_notes_list(VsNotes *notes, VsId owner, bool upper,
 
 /* All dead are known: find the suspects among the lists, and forget those. */
 extern void vs_notes_resolve(VsNotes *notes);
-
-/* A slot that holds no live vertex: nobody is to look for links to it. */
-static inline void
-vs_notes_no_vertex(VsNotes *notes, VsId id)
-{
-	if (id < notes->degrees.size)
-		notes->degrees.counts[id] = 255;
-}
 
 /*
  * Whether a vertex has upper lists that the pass has not seen: they were put

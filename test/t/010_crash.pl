@@ -80,7 +80,7 @@ foreach my $case (@cases)
 		"INSERT INTO $table (embedding) SELECT test_vector(i, $dims) FROM generate_series(1, 50) i");
 	$node->safe_psql('postgres', "DELETE FROM $table WHERE id % 3 = 0");
 	$node->safe_psql('postgres', "VACUUM $table");
-	check_index($node, $table, $dims, $label);
+	check_index($node, $table, $dims, $label, 1, -1);
 	check_recall($node, $table, $label);
 	$node->safe_psql('postgres', "REINDEX INDEX ${table}_idx");
 	check_index($node, $table, $dims, "$label, REINDEX");
