@@ -299,6 +299,15 @@ SELECT kind, dims, flaws_of_kind.* FROM (VALUES ('far', 48), ('far', 300), ('sca
 -- Where squares do not fit float4, L2 distances and dot products are all the same.
 SELECT kind, cosine, l2 !~ 'rows' AS l2, ip !~ 'rows' AS ip FROM unnest(ARRAY['tiny', 'huge or tiny']) kind, flaws_of_kind(kind, 48, 0.9);
 
+-- Dot products with vectors of all lengths: codes find what floats find.
+CREATE TABLE lengths AS SELECT i AS id, of_kind('scales', i, 48)::vecstore(48) AS v FROM generate_series(1, 2000) i;
+CREATE INDEX lengths_codes ON lengths USING vecstore (v vecstore_ip_ops) WITH (quantization = rabitq);
+CREATE INDEX lengths_floats ON lengths USING vecstore (v vecstore_ip_ops) WITH (quantization = none);
+SET vecstore.ef_search = 200;
+SELECT vecstore_recall('lengths_floats', 10, 100) > 0.9 AS floats, vecstore_recall('lengths_codes', 10, 100) > 0.9 AS codes;
+RESET vecstore.ef_search;
+DROP TABLE lengths;
+
 -- ---- what queries ask for ----
 
 CREATE TABLE items (id integer PRIMARY KEY, v vecstore(300));

@@ -113,8 +113,9 @@ vs_list_find(const VsList *list, VsId id)
 }
 
 void
-vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank, float *ranks)
+vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank, float share,
+				 float *ranks)
 {
-	vs_rabitq_estimate(query, owner_rank, *list->unit, list->factors, list->codes,
+	vs_rabitq_estimate(query, owner_rank, share, *list->unit, list->factors, list->codes,
 					   list->degree, ranks);
 }

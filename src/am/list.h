@@ -72,9 +72,10 @@ vs_list_set_covered(VsList *list, int place, bool covered)
 
 /*
  * Estimated ranks, against a query, of what is in the places; of free places
- * they mean nothing.  owner_rank is that of the owner against the query.
+ * they mean nothing.  owner_rank is that of the owner against the query; share is that
+ * of vs_rabitq_estimate().
  */
 extern void vs_list_estimate(const VsList *list, const VsRabitqQuery *query, float owner_rank,
-							 float *ranks);
+							 float share, float *ranks);
 
 #endif							/* VECSTORE_LIST_H */

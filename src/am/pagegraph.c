@@ -394,6 +394,19 @@ keep_vector(VsPageGraph *graph, VsId id, const VsVertex *vertex)
 }
 
 /*
+ * The share of a vertex in what began, for vs_rabitq_estimate(), given its rank.
+ */
+static float
+share_of(const VsIndex *index, const VsBytes *vector, float rank)
+{
+	float		square = vector->step * vector->step * vector->square;
+
+	if (index->code_kind == VS_RANK_L2)
+		return 1;
+	return square > 0 ? -rank / square : 0;
+}
+
+/*
  * An upper list lies on another page than the vertex; no lock is held while going
  * from one to the other, and the version tells whether they belong together.
  */
@@ -407,6 +420,7 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 	ItemPointerData upper;
 	VsAux	   *aux;
 	VsList		list;
+	float		share;
 	int			n;
 
 	if (vertex == NULL)
@@ -414,6 +428,7 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 	cand->version = vertex->version;
 	cand->dead = VsVertexGetState(vertex) == VS_TOMBSTONE;
 	cand->rank = vs_graph_rank(base, graph->begun, VsVertexVector(index, vertex));
+	share = share_of(index, VsVertexVector(index, vertex), cand->rank);
 	if (graph->keeps)
 		keep_vector(graph, cand->id, vertex);
 	else
@@ -431,7 +446,7 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 			return 0;
 		list = VsUpperList(index, aux, level);
 	}
-	vs_list_estimate(&list, graph->query, cand->rank, graph->ranks);
+	vs_list_estimate(&list, graph->query, cand->rank, share, graph->ranks);
 	n = copy_ids(list.ids, graph->ranks, list.degree, out);
 	UnlockReleaseBuffer(buffer);
 	return n;
@@ -451,8 +466,8 @@ read_members(VsPageGraph *graph, const VsList *list, const void *owner, float ra
 	int			n = 0;
 
 	vs_rabitq_query_init_bytes(graph->owner, index->bits, index->padded, owner);
-	vs_list_estimate(list, graph->owner, 0, ranks);
-	vs_list_estimate(list, graph->query, rank, to_added);
+	vs_list_estimate(list, graph->owner, 0, 1, ranks);
+	vs_list_estimate(list, graph->query, rank, 1, to_added);
 	for (int i = 0; i < list->degree; i++)
 		if (list->ids[i] != VS_INVALID_ID)
 		{

@@ -422,29 +422,6 @@ sweep(VsScan *state, VsSweepReason reason)
 /* ---- one row at a time ---- */
 
 /*
- * The length of a query does not matter to the order of dot products, but codes
- * estimate best what is as long as the vectors are: make it so, as far as the
- * entry tells.
- */
-static const float *
-scale_query(VsScan *state, const float *vector)
-{
-	VsMeta		meta = vs_meta_read(state->graph.rel);
-	VsGraph    *graph = &state->graph.graph;
-	const VsBytes *entry = meta.entry == VS_INVALID_ID ? NULL :
-		graph->vector(graph, meta.entry);
-	float		length = entry ? entry->step * sqrtf(entry->square) : 0;
-	float	   *scaled = palloc(state->index.dims * sizeof(float));
-
-	if (!(length > 0) || !isfinite(length) ||
-		!vs_normalize(scaled, vector, state->index.dims))
-		return vector;
-	for (int i = 0; i < state->index.dims; i++)
-		scaled[i] *= length;
-	return scaled;
-}
-
-/*
  * Get ready: the query, and the first batch or the sweep.
  */
 static void
@@ -474,8 +451,6 @@ start(IndexScanDesc scan)
 												 ALLOCSET_DEFAULT_SIZES);
 	if (scan->numberOfOrderBys > 0 && !(scan->orderByData[0].sk_flags & SK_ISNULL))
 		vector = vs_index_form_vector(rel, &state->index, scan->orderByData[0].sk_argument);
-	if (vector && state->index.bits > 0 && state->index.metric == VS_METRIC_IP)
-		vector = scale_query(state, vector);
 	if (vector)
 		state->query = vs_index_kept_query(&state->index, vector);
 	vs_rerank_init(&state->reranker, scan, &state->index, vector);

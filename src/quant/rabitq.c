@@ -929,10 +929,10 @@ list_ranks(const ListTerms *terms, const VsRabitqPacked *factors, const int32_t 
 
 /* Estimated ranks of the n neighbours of a list. */
 void
-vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float unit,
+vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float share, float unit,
 				   const VsRabitqPacked *factors, const uint8_t *codes, int n, float *ranks)
 {
-	ListTerms	terms = {centre_rank, query->offset, query->step * unit, unit * unit};
+	ListTerms	terms = {centre_rank, query->offset, query->step * unit, share * unit * unit};
 	int32_t		dots[BATCH];
 
 	for (int first = 0; first < n; first += BATCH)

@@ -22,6 +22,11 @@
  * part that costs time, <q, x>, does not depend on c; q is rounded to 8 bits
  * once a query, so <q, x> is a sum of small integers.
  *
+ * The error grows with |q - c|.  An inner product may as well be estimated from
+ * q - t * c for any t, which makes that rank(q, c) + t * add + rescale * <q, x>;
+ * the error is least where q - t * c stands upright on c: t = <q, c> / <c, c>.  So
+ * neither the query's length matters nor that of the centre.
+ *
  * The two floats are stored as halves in units of the list (VsRabitqList).
  */
 #ifndef VECSTORE_RABITQ_H
@@ -98,10 +103,11 @@ extern void vs_rabitq_query_init_bytes(VsRabitqQuery *query, int bits, int padde
 
 /*
  * Estimated ranks of the n neighbours of a list.  Codes follow each other
- * without gaps.  Never NaN: where numbers overflow, the neighbour is far away.
+ * without gaps.  share is t, see above: 1 for L2.  Never NaN: where numbers
+ * overflow, the neighbour is far away.
  */
-extern void vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float unit,
-							   const VsRabitqPacked *factors, const uint8_t *codes,
+extern void vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float share,
+							   float unit, const VsRabitqPacked *factors, const uint8_t *codes,
 							   int n, float *ranks);
 
 /*

@@ -480,7 +480,7 @@ encode_without_nan(int bits, int padded, const VsBytes *o, const VsBytes *c)
 
 		assert_false(isnan(f.add) || isnan(f.rescale));
 		(void) vs_rabitq_pack(f, vs_rabitq_unit(norm2), &packed);
-		vs_rabitq_estimate(query, norm2, vs_rabitq_unit(norm2), &packed, code, 1, &rank);
+		vs_rabitq_estimate(query, norm2, 1.0f, vs_rabitq_unit(norm2), &packed, code, 1, &rank);
 		assert_false(isnan(rank));
 	}
 	free(query);
@@ -747,7 +747,7 @@ test_estimate_matches_layout(void **state)
 				for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++)
 				{
 					ranks[lengths[l]] = -12345.0f;
-					vs_rabitq_estimate(query, 5.0f, 2.0f, factors, codes, lengths[l], ranks);
+					vs_rabitq_estimate(query, 5.0f, 1.0f, 2.0f, factors, codes, lengths[l], ranks);
 					for (int i = 0; i < lengths[l]; i++)
 						assert_true(fabs(ranks[i] - expected[i]) <
 									2e-3 * (1.0 + fabs(expected[i])));
@@ -961,7 +961,7 @@ test_estimate_halves(void **state)
 				factors[i].add = (uint16_t) (first + i);
 				factors[i].rescale = (uint16_t) ((first + i) * 7);
 			}
-			vs_rabitq_estimate(query, 0.0f, 1.0f, factors, codes, 61, ranks);
+			vs_rabitq_estimate(query, 0.0f, 1.0f, 1.0f, factors, codes, 61, ranks);
 			for (int i = 0; i < 61; i++)
 			{
 				float		expected = vs_half_to_float(factors[i].add) +
@@ -1003,7 +1003,7 @@ test_no_overflow(void **state)
 				if (!vs_isa_available(all_isas[s]))
 					continue;
 				vs_isa_force(all_isas[s]);
-				vs_rabitq_estimate(query, 0.0f, 1.0f, &one, code, 1, &rank);
+				vs_rabitq_estimate(query, 0.0f, 1.0f, 1.0f, &one, code, 1, &rank);
 				assert_true(fabsf(rank / expected - 1.0f) < 1e-6f);
 			}
 			vs_isa_force(VS_ISA_AUTO);
@@ -1044,16 +1044,19 @@ one_estimate(VsRankKind kind, int bits, int padded, const float *o, const float 
 	VsRabitqFactors factors;
 	VsRabitqPacked packed;
 	float		unit = vs_rabitq_unit((float) l2_squared(o, c, padded));
-	double		to_centre = l2_squared(q, c, padded);
 	bool		l2 = kind == VS_RANK_L2;
+	double		share = l2 ? 1 : dot(q, c, padded) / dot(c, c, padded);
+	double		rank_of_centre = l2 ? l2_squared(q, c, padded) : -dot(q, c, padded);
+	double		to_centre = dot(q, q, padded) - 2 * share * dot(q, c, padded) +
+		share * share * dot(c, c, padded);
 	double		truth = l2 ? l2_squared(q, o, padded) : -dot(q, o, padded);
 	float		rank;
 
 	assert_non_null(code);
 	factors = vs_rabitq_encode(kind, bits, padded, o, c, code);
 	assert_true(vs_rabitq_pack(factors, unit, &packed));
-	vs_rabitq_estimate(query, (float) (l2 ? to_centre : -dot(q, c, padded)), unit,
-					   &packed, code, 1, &rank);
+	vs_rabitq_estimate(query, (float) rank_of_centre, (float) share, unit, &packed,
+					   code, 1, &rank);
 	add_error(errors, rank - truth,
 			  vs_rabitq_error(query, factors.rescale, (float) sqrt(to_centre)));
 	free(query);
@@ -1211,7 +1214,7 @@ test_more_bits_better(void **state)
 			double		error;
 
 			assert_true(vs_rabitq_pack(f, 32.0f, &packed));
-			vs_rabitq_estimate(query, (float) l2_squared(q, c, 256), 32.0f, &packed, code, 1, &rank);
+			vs_rabitq_estimate(query, (float) l2_squared(q, c, 256), 1.0f, 32.0f, &packed, code, 1, &rank);
 			error = rank / l2_squared(q, o, 256) - 1.0;
 			square += error * error;
 			free(query);
@@ -1258,7 +1261,7 @@ test_rabitq_corners(void **state)
 			unit = vs_rabitq_unit((float) l2_squared(o, c, 16));
 			assert_true(unit > 0.0f && isfinite(unit));
 			(void) vs_rabitq_pack(f, unit, &packed);
-			vs_rabitq_estimate(query, 0.0f, unit, &packed, code, 1, &rank);
+			vs_rabitq_estimate(query, 0.0f, 1.0f, unit, &packed, code, 1, &rank);
 			assert_false(isnan(rank));
 			free(query);
 		}

@@ -444,7 +444,7 @@ kernel_table(void)
 					for (int r = 0; r < rounds; r++)
 					{
 						if (k <= BYTES4)
-							vs_rabitq_estimate(rq, 1.0f, 1.0f, f, codes, 32, dots);
+							vs_rabitq_estimate(rq, 1.0f, 1.0f, 1.0f, f, codes, 32, dots);
 						else if (k <= FAST4)
 						{
 							fastscan_dots(&scan, codes, dots);

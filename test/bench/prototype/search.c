@@ -93,7 +93,7 @@ estimate(Search *s, float centre, const char *factors, float unit, const char *c
 
 	if (f.scan == SCAN_ROWS && f.half_factors)
 	{
-		vs_rabitq_estimate(s->rabitq, centre, unit, (const VsRabitqPacked *) factors,
+		vs_rabitq_estimate(s->rabitq, centre, 1.0f, unit, (const VsRabitqPacked *) factors,
 						   (const uint8_t *) codes, n, ranks);
 		return;
 	}
@@ -105,7 +105,7 @@ estimate(Search *s, float centre, const char *factors, float unit, const char *c
 			fastscan_dots(&s->fast, (const uint8_t *) codes + i / 16 * block, dots + i);
 	}
 	else
-		vs_rabitq_estimate(s->rabitq, 0.0f, 1.0f, one, (const uint8_t *) codes, n, dots);
+		vs_rabitq_estimate(s->rabitq, 0.0f, 1.0f, 1.0f, one, (const uint8_t *) codes, n, dots);
 	for (int i = 0; i < n; i++)
 	{
 		VsRabitqFactors factor;
