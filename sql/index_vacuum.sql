@@ -56,6 +56,15 @@ SELECT unnest(ARRAY[
 		format('UPDATE size SET pages = pg_relation_size(index) / 8192 WHERE %s = 1', cycle)])
 	FROM generate_series(1, 5) cycle \gexec
 SELECT report('cycles');
+-- all rows go, again and again: pages of any kind become pages of any kind
+SELECT unnest(ARRAY[
+		'DELETE FROM items',
+		'VACUUM (INDEX_CLEANUP ON) items',
+		'SELECT add_rows(2000)',
+		format('UPDATE size SET pages = pg_relation_size(index) / 8192 WHERE %s = 1', cycle)])
+	FROM generate_series(1, 4) cycle \gexec
+SELECT report('emptied');
+SELECT pg_relation_size(index) / 8192 - pages AS more FROM size ORDER BY index;
 \pset tuples_only off
 \pset format aligned
 

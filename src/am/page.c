@@ -16,7 +16,7 @@
 /*
  * What the free space map says of a page.  A HEAD page with a free slot is
  * worth less than an empty page, so that who asks for an empty page never gets
- * a HEAD page.
+ * one with vertices.
  */
 #define FSM_HEAD	(BLCKSZ / 2)
 #define FSM_EMPTY	(BLCKSZ - BLCKSZ / 32)
@@ -425,10 +425,13 @@ vs_edit_abort(VsEdit *edit)
 void
 vs_page_init(Page page, VsPageKind kind)
 {
+	/* Links to the slots it had as a HEAD page may be about still. */
+	uint16		last_version = PageIsNew(page) ? 0 : VsPageGetSpecial(page)->last_version;
 	VsPageSpecial *special;
 
 	PageInit(page, BLCKSZ, sizeof(VsPageSpecial));
 	special = VsPageGetSpecial(page);
+	special->last_version = last_version;
 	special->kind = kind;
 	special->page_id = VS_PAGE_ID;
 }
@@ -439,8 +442,13 @@ vs_page_init(Page page, VsPageKind kind)
 static bool
 page_is_empty(Page page)
 {
-	return PageIsNew(page) ||
-		(vs_page_kind(page) == VS_PAGE_AUX && PageGetMaxOffsetNumber(page) == 0);
+	if (PageIsNew(page))
+		return true;
+	for (OffsetNumber offset = FirstOffsetNumber; offset <= PageGetMaxOffsetNumber(page); offset++)
+		if (vs_page_kind(page) != VS_PAGE_HEAD ||
+			VsVertexGetState(vs_page_vertex(page, offset)) != VS_FREE)
+			return false;
+	return vs_page_kind(page) != VS_PAGE_META;
 }
 
 /* A slot to take on this page, or InvalidOffsetNumber. */
@@ -643,16 +651,13 @@ vs_aux_remove(Page page, OffsetNumber offset)
 	PageSetHasFreeLinePointers(page);
 }
 
-void
-vs_space_record_head(Relation rel, BlockNumber block)
+bool
+vs_space_record(Relation rel, Buffer buffer)
 {
-	RecordPageWithFreeSpace(rel, block, FSM_HEAD);
-}
+	bool		empty = page_is_empty(BufferGetPage(buffer));
 
-void
-vs_space_record_empty(Relation rel, BlockNumber block)
-{
-	RecordPageWithFreeSpace(rel, block, FSM_EMPTY);
+	RecordPageWithFreeSpace(rel, BufferGetBlockNumber(buffer), empty ? FSM_EMPTY : FSM_HEAD);
+	return empty;
 }
 
 /* ---- the metapage's changing parts ---- */

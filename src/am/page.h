@@ -382,9 +382,11 @@ extern void vs_aux_remove(Page page, OffsetNumber offset);
 /* Bytes left for one more AUX tuple. */
 extern Size vs_aux_room(Page page);
 
-/* Tell the free space map: a free slot here; an empty page here. */
-extern void vs_space_record_head(Relation rel, BlockNumber block);
-extern void vs_space_record_empty(Relation rel, BlockNumber block);
+/*
+ * Tell the free space map of a locked page with a free slot, or with nothing in it at
+ * all; returns whether that is so.
+ */
+extern bool vs_space_record(Relation rel, Buffer buffer);
 
 /* ---- the metapage's changing parts, each one short record ---- */
 

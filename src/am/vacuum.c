@@ -332,11 +332,13 @@ clean_segment(VacuumState *vacuum, const ItemPointerData *where, VsId id,
 	return stays;
 }
 
-/* Note that the slots of a page without vertices may be taken. */
+/* Note that the slots of a page without vertices may be taken; it is locked. */
 static void
-note_empty(VacuumState *vacuum, BlockNumber block)
+note_empty(VacuumState *vacuum, Buffer buffer)
 {
-	vs_space_record_empty(vacuum->rel, block);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+
+	vs_space_record(vacuum->rel, buffer);
 	vs_idset_add(&vacuum->notes.roomy, block);
 	if (block < vacuum->nheads)
 		for (OffsetNumber offset = 1; offset <= vacuum->index.slots_per_page; offset++)
@@ -355,18 +357,16 @@ remove_aux(VacuumState *vacuum, const ItemPointerData *where, VsAuxKind kind,
 									 BUFFER_LOCK_EXCLUSIVE, &aux);
 	VsEdit		edit;
 	Page		page;
-	bool		empty;
 
 	if (!BufferIsValid(buffer))
 		return;
 	edit = vs_edit_begin(vacuum->rel);
 	page = vs_edit_page(&edit, buffer);
 	vs_aux_remove(page, ItemPointerGetOffsetNumber(where));
-	empty = PageGetMaxOffsetNumber(page) == 0;
 	vs_edit_commit(&edit);
+	if (PageGetMaxOffsetNumber(BufferGetPage(buffer)) == 0)
+		note_empty(vacuum, buffer);
 	UnlockReleaseBuffer(buffer);
-	if (empty)
-		note_empty(vacuum, ItemPointerGetBlockNumber(where));
 }
 
 /*
@@ -573,7 +573,7 @@ mark_head_page(VacuumState *vacuum, Buffer buffer)
 	note_lists(vacuum, page, block);
 	if (has_free)
 	{
-		vs_space_record_head(vacuum->rel, block);
+		vs_space_record(vacuum->rel, buffer);
 		vs_idset_add(&vacuum->notes.roomy, block);
 	}
 }
@@ -653,7 +653,7 @@ mark_aux_page(VacuumState *vacuum, Buffer buffer)
 	for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(page); offset++)
 		note_aux(vacuum, page, block, offset);
 	if (PageGetMaxOffsetNumber(page) == 0)
-		note_empty(vacuum, block);
+		note_empty(vacuum, buffer);
 	else if (vs_aux_room(page) > vacuum->room)
 	{
 		vacuum->room = vs_aux_room(page);
@@ -688,7 +688,7 @@ mark(VacuumState *vacuum)
 		else if (kind == VS_PAGE_AUX)
 			mark_aux_page(vacuum, buffer);
 		else if (PageIsNew(page))
-			note_empty(vacuum, block);	/* a crash left it so */
+			note_empty(vacuum, buffer);	/* a crash left it so */
 		UnlockReleaseBuffer(buffer);
 		if (vacuum->norphans == vacuum->max_orphans && !vacuum->enough_orphans)
 		{
@@ -900,8 +900,8 @@ free_vertices(VacuumState *vacuum, BlockNumber block, const VsId *ids, int n)
 		ItemPointerSetInvalid(&vertex->overflow);
 	}
 	vs_edit_commit(&edit);
+	vs_space_record(vacuum->rel, buffer);
 	UnlockReleaseBuffer(buffer);
-	vs_space_record_head(vacuum->rel, block);
 	vs_idset_add(&vacuum->notes.roomy, block);
 	vacuum->nfreed += n;
 
