@@ -1113,6 +1113,54 @@ recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
 		vs_indegree_add(degrees, new[i].id);
 }
 
+/*
+ * Drop those of a mended list that nearer members cover and that were not in the old
+ * list, as long as half of the places stay taken; returns how many are left.  A place
+ * filled costs a code in the log; inserts fill it for nothing, and searches hardly miss
+ * a covered member.
+ */
+static int
+drop_covered(VsCandidate *list, int n, int max, const VsCandidate *old, int nold)
+{
+	int			spare = n - max / 2;
+	int			left = 0;
+
+	for (int i = n - 1; i >= 0 && spare > 0; i--)
+		if (list[i].cover == VS_COVERED && !vs_candidates_have(old, nold, list[i].id))
+		{
+			list[i].id = VS_INVALID_ID;
+			spare--;
+		}
+	for (int i = 0; i < n; i++)
+		if (list[i].id != VS_INVALID_ID)
+			list[left++] = list[i];
+	return left;
+}
+
+/*
+ * Let candidates behind the dead neighbours compete with those that are left, n in
+ * list; returns how many are in list then, -1 if the vertex is gone.
+ */
+static int
+refill(VsGraph *graph, VsId self, int level, const VsIdSet *dead, VsId *queue, int nqueue,
+	   VsIdSet *seen, VsCandidate *list, int n)
+{
+	int			max = VsDegree(&graph->index, level);
+	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
+	const void *vector = graph->vector(graph, self);
+	int			ncands;
+
+	if (vector == NULL)
+		return -1;
+	ncands = look_behind(graph, self, level, dead, queue, nqueue, seen, cands);
+	memcpy(cands + ncands, list, n * sizeof(VsCandidate));
+	ncands = rank_unknown(graph, vector, cands, ncands + n);
+	vs_sort_candidates(cands, ncands);
+	n = vs_choose_neighbours(graph, cands, ncands, max, list);
+	pfree(cands);
+	return n;
+}
+
 bool
 vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *dead,
 				VsInDegrees *degrees)
@@ -1120,7 +1168,6 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 	int			max = VsDegree(&graph->index, level);
 	VsCandidate *old = palloc(max * sizeof(VsCandidate));
 	VsCandidate *list = palloc(max * sizeof(VsCandidate));
-	VsCandidate *cands = palloc((max + REPAIR_CANDIDATES) * sizeof(VsCandidate));
 	VsId	   *queue = palloc((max + REPAIR_DEAD) * sizeof(VsId));
 	VsIdSet		seen;
 	bool		mended = false;
@@ -1129,9 +1176,7 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 	for (int tries = 0; tries < MAX_TRIES && !mended; tries++)
 	{
 		int			nold = graph->neighbours(graph, vertex.id, level, old);
-		const void *vector;
 		int			n = 0;
-		int			ncands;
 		int			nqueue = 0;
 
 		vs_idset_clear(&seen);
@@ -1145,15 +1190,11 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		}
 		if (nqueue == 0)
 			break;
-		vector = graph->vector(graph, vertex.id);
-		if (vector == NULL)
+		n = refill(graph, vertex.id, level, dead, queue, nqueue, &seen, list, n);
+		if (n < 0)
 			break;
-		ncands = look_behind(graph, vertex.id, level, dead, queue, nqueue, &seen, cands);
-		memcpy(cands + ncands, list, n * sizeof(VsCandidate));
-		ncands += n;
-		ncands = rank_unknown(graph, vector, cands, ncands);
-		vs_sort_candidates(cands, ncands);
-		n = vs_choose_neighbours(graph, cands, ncands, max, list);
+		if (level == 0)
+			n = drop_covered(list, n, max, old, nold);
 		mended = graph->replace(graph, &vertex, level, old, nold, list, n);
 		if (mended && level == 0)
 			recount(degrees, old, nold, list, n);
