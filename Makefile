@@ -11,16 +11,20 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.contro
 MODULE_big = vecstore
 
 # One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
-OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c) $(GENERATED))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
+# What flex and bison make of the filter language.
+GENERATED = build/gen/filter_gram.c build/gen/filter_scan.c
+
 # Each room's SQL stands beside its C; the install script is their concatenation.
-SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql)
+SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
+	src/collection/schema.sql src/collection/filter.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
-EXTRA_CLEAN = test/unit/build
+EXTRA_CLEAN = test/unit/build build/gen
 
 # Hidden symbols: pgvector may be loaded into the same backend.
-PG_CPPFLAGS = -I$(srcdir)/src
+PG_CPPFLAGS = -I$(srcdir)/src -Ibuild/gen
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O3 -fvisibility=hidden
 SHLIB_LINK = -lm
 
@@ -59,4 +63,13 @@ vecstore--$(EXTVERSION).sql: $(SQL_PARTS) vecstore.control Makefile
 vecstore_pgvector--$(EXTVERSION).sql: src/pgvector/vecstore_pgvector.sql
 	cp $< $@
 
-$(OBJS): $(C_HEADERS)
+# A server built without flex and bison leaves FLEX and BISON empty.
+build/gen/filter_gram.c: src/collection/filter_gram.y
+	@mkdir -p $(@D)
+	$(or $(BISON),bison) -d -o $@ $<
+
+build/gen/filter_scan.c: src/collection/filter_scan.l
+	@mkdir -p $(@D)
+	$(or $(FLEX),flex) -o $@ $<
+
+$(OBJS): $(C_HEADERS) $(GENERATED)

@@ -17,8 +17,8 @@ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_pr
 		AND 'vecstore'::regtype = ANY (p.proargtypes) AND (p.provolatile = 'v' OR p.proparallel <> 's')
 	ORDER BY 1;
 
--- nothing lies outside the schema that was asked for, and nothing is left
--- behind: tried in a database of its own
+-- nothing lies outside the schema that was asked for and the store's own, and
+-- nothing is left behind: tried in a database of its own
 SELECT current_database() AS here \gset
 CREATE DATABASE vecstore_catalog;
 \c vecstore_catalog
@@ -26,7 +26,7 @@ CREATE SCHEMA "Odd schema";
 CREATE EXTENSION vecstore SCHEMA "Odd schema";
 SELECT n.nspname, count(*) > 0 AS some FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 	JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-	WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vecstore') GROUP BY 1;
+	WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vecstore') GROUP BY 1 ORDER BY 1;
 SELECT '[3,4]'::"Odd schema".vecstore OPERATOR("Odd schema".<->) '[0,0]' AS distance;
 CREATE TABLE t (v "Odd schema".vecstore(2));
 INSERT INTO t VALUES ('[1,2]');
