@@ -265,7 +265,8 @@ fingerprint(const LanguageTokenizer *language)
 		"vietnamization", "aufgeregten", "häuser", "strassen", "continuellement", "majestueuses",
 		"rapidamente", "canciones", "cantando", "abbandonata", "propagandas", "gladde", "onverwachts",
 		"jakternas", "havnedistriktene", "matkustajat", "szerencsétlen", "frumoasele", "kitapları",
-		"вечерами", "красивейшего", "εξωτερικων", "والكتابات", "किताबों", "புத்தகங்கள்"
+		"вечерами", "красивейшего", "εξωτερικων", "والكتابات", "किताबों", "புத்தகங்கள்",
+		"երեխաներից", "pekerjaannya", "bhfuinneogaí", "केटाहरूलाई", "געארבעט"
 	};
 	uint32_t	hash = UINT32_C(2166136261);
 

@@ -11,6 +11,7 @@
 #include <unicode/utf8.h>
 
 #include "hybrid/tokenizer_kind.h"
+#include "hybrid/words.h"
 
 typedef struct WhitespaceTokenizer
 {
@@ -46,11 +47,9 @@ whitespace_next(VsTokenizer *tokenizer, VsToken *token)
 	int32_t		n = 0;
 	bool		full = false;
 
-	token->length = 0;
 	while (i < tokenizer->length)
 	{
 		int32_t		start = i;
-		UBool		overflow = false;
 		UChar32		c;
 
 		U8_NEXT_OR_FFFD(text, i, tokenizer->length, c);
@@ -67,9 +66,7 @@ whitespace_next(VsTokenizer *tokenizer, VsToken *token)
 			token->start = start;
 		token->end = i;
 		/* What does not fit is cut off. */
-		if (!full)
-			U8_APPEND(tokenizer->term, n, VS_MAX_TERM_BYTES, c, overflow);
-		full = full || overflow;
+		full = full || !vs_append_character(tokenizer->term, &n, VS_MAX_TERM_BYTES, c);
 	}
 	reader->next = i;
 	token->term = tokenizer->term;

@@ -300,6 +300,16 @@ vs_words_next(VsWords *words, int32_t *start, int32_t *end)
 	}
 }
 
+/* Append a character; false if it does not fit.  (U8_APPEND() has no such check for ASCII.) */
+bool
+vs_append_character(char *buffer, int32_t *length, int32_t room, UChar32 c)
+{
+	if (room - *length < U8_LENGTH(c))
+		return false;
+	U8_APPEND_UNSAFE(buffer, *length, c);
+	return true;
+}
+
 /* Make the map of case folding, once. */
 VsTokenizerStatus
 vs_fold_init(void)
@@ -328,23 +338,24 @@ vs_cut_term(const char *term, int32_t length)
  * Fold what is not all ASCII.  Folding goes character by character, so it is
  * enough to fold what may end up in the term.  A character shrinks to a third
  * of its bytes at most (the Kelvin sign to a "k") and grows to three times as
- * many at most.
+ * many at most.  ICU would leave damaged bytes as they are.
  */
 static int32_t
 fold_by_icu(const char *text, int32_t length, char *term)
 {
-	char		folded[3 * 3 * VS_MAX_TERM_BYTES];
+	char		valid[3 * VS_MAX_TERM_BYTES];
+	char		folded[3 * sizeof(valid)];
 	UErrorCode	status = U_ZERO_ERROR;
-	int32_t		n;
+	UChar32		c;
+	int32_t		i = 0;
+	int32_t		n = 0;
 
-	if (length > 3 * VS_MAX_TERM_BYTES)
-	{
-		length = 3 * VS_MAX_TERM_BYTES;
-		U8_TRUNCATE_IF_INCOMPLETE(text, 0, length);
-	}
-	n = ucasemap_utf8FoldCase(fold_map, folded, (int32_t) sizeof(folded), text, length, &status);
+	do
+		U8_NEXT_OR_FFFD(text, i, length, c);
+	while (vs_append_character(valid, &n, sizeof(valid), c) && i < length);
+	n = ucasemap_utf8FoldCase(fold_map, folded, (int32_t) sizeof(folded), valid, n, &status);
 	if (U_FAILURE(status))
-		return 0;
+		return 0;				/* never: the room is enough */
 	n = vs_cut_term(folded, n);
 	memcpy(term, folded, (size_t) n);
 	return n;

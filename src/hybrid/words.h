@@ -41,6 +41,9 @@ extern bool vs_words_next(VsWords *words, int32_t *start, int32_t *end);
 extern VsTokenizerStatus vs_fold_init(void);
 extern int32_t vs_fold(const char *text, int32_t length, char term[VS_MAX_TERM_BYTES]);
 
+/* Append a character to a buffer; false if it does not fit. */
+extern bool vs_append_character(char *buffer, int32_t *length, int32_t room, UChar32 c);
+
 /* The length of a term that is cut to VS_MAX_TERM_BYTES at a character. */
 extern int32_t vs_cut_term(const char *term, int32_t length);
 
