@@ -14,7 +14,6 @@
  * as one, so that phrases do not match across it.
  */
 #include <stdio.h>
-#include <string.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
@@ -22,10 +21,11 @@
 #include "hybrid/words.h"
 
 #define ZERO_WIDTH_JOINER	0x200D
+#define FIRST_MARK			0x0300	/* no combining mark before it */
 
 /*
  * The grams that start at one character are made one from the other.  Between
- * two calls, size characters of the text from start to end are in the term; 0
+ * two calls, size characters of the text from start to end are in grams; 0
  * says that the grams of another start are to begin there.
  */
 typedef struct NgramTokenizer
@@ -37,7 +37,8 @@ typedef struct NgramTokenizer
 	int32_t		second;			/* their second character: where the next ones start */
 	int32_t		end;			/* byte behind the last character taken */
 	int			size;			/* characters taken */
-	int32_t		term_length;	/* their bytes, folded */
+	int32_t		term_length;	/* their bytes, folded, in grams: */
+	char		grams[2 * VS_MAX_TERM_BYTES];	/* a term, and a character behind it */
 	bool		run_begins;		/* white space stands before start */
 } NgramTokenizer;
 
@@ -88,8 +89,8 @@ ngram_begin(VsTokenizer *tokenizer)
 static bool
 continues_character(UChar32 c, UChar32 before)
 {
-	return c == ZERO_WIDTH_JOINER || before == ZERO_WIDTH_JOINER ||
-		(U_GET_GC_MASK(c) & U_GC_M_MASK) != 0;
+	return before == ZERO_WIDTH_JOINER || c == ZERO_WIDTH_JOINER ||
+		(c >= FIRST_MARK && (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0);
 }
 
 /*
@@ -107,7 +108,7 @@ character_end(const VsTokenizer *tokenizer, int32_t start)
 	if (start == tokenizer->length)
 		return start;
 	U8_NEXT_OR_FFFD(tokenizer->text, i, tokenizer->length, c);
-	if (u_isUWhiteSpace(c))
+	if (vs_is_white_space(c))
 		return start;
 	do
 	{
@@ -116,7 +117,7 @@ character_end(const VsTokenizer *tokenizer, int32_t start)
 		if (i == tokenizer->length)
 			break;
 		U8_NEXT_OR_FFFD(tokenizer->text, i, tokenizer->length, c);
-	} while (!u_isUWhiteSpace(c) && continues_character(c, before));
+	} while (!vs_is_white_space(c) && continues_character(c, before));
 	return end;
 }
 
@@ -124,18 +125,14 @@ character_end(const VsTokenizer *tokenizer, int32_t start)
 static bool
 add_character(NgramTokenizer *ngram)
 {
-	VsTokenizer *tokenizer = &ngram->base;
+	const VsTokenizer *tokenizer = &ngram->base;
 	int32_t		end = character_end(tokenizer, ngram->end);
-	char		folded[2 * VS_MAX_TERM_BYTES];
 	int32_t		n;
 
 	if (end == ngram->end)
 		return false;
-	/* Behind what is in the term already, and no more than it may have. */
-	memcpy(folded, tokenizer->term, (size_t) ngram->term_length);
-	n = vs_fold(tokenizer->text + ngram->end, end - ngram->end, folded + ngram->term_length);
-	ngram->term_length = vs_cut_term(folded, ngram->term_length + n);
-	memcpy(tokenizer->term, folded, (size_t) ngram->term_length);
+	n = vs_fold(tokenizer->text + ngram->end, end - ngram->end, ngram->grams + ngram->term_length);
+	ngram->term_length = vs_cut_term(ngram->grams, ngram->term_length + n);
 	ngram->end = end;
 	if (ngram->size++ == 0)
 		ngram->second = end;
@@ -155,7 +152,7 @@ next_run(NgramTokenizer *ngram)
 	{
 		start = i;
 		U8_NEXT_OR_FFFD(tokenizer->text, i, tokenizer->length, c);
-		if (!u_isUWhiteSpace(c))
+		if (!vs_is_white_space(c))
 		{
 			/* Before the first run there is no position to count. */
 			if (ngram->end > 0)
@@ -173,7 +170,7 @@ next_run(NgramTokenizer *ngram)
 static bool
 give(const NgramTokenizer *ngram, VsToken *token)
 {
-	token->term = ngram->base.term;
+	token->term = ngram->grams;
 	token->length = ngram->term_length;
 	token->position = ngram->base.position;
 	token->start = ngram->start;

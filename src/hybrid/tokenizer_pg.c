@@ -104,6 +104,9 @@ find_ts_config(const char *name)
 		return InvalidOid;
 	foreach(cell, parts)
 		names = lappend(names, makeString((char *) lfirst(cell)));
+	/* "Simple" is a misspelt tokenizer of ours, not PostgreSQL's configuration. */
+	if (list_length(names) == 1 && is_listed(strVal(linitial(names)), vs_tokenizer_names()))
+		return InvalidOid;
 	if (list_length(names) == 1)
 		names = lcons(makeString("pg_catalog"), names);
 	return names == NIL ? InvalidOid : get_ts_config_oid(names, true);

@@ -53,7 +53,7 @@ whitespace_next(VsTokenizer *tokenizer, VsToken *token)
 		UChar32		c;
 
 		U8_NEXT_OR_FFFD(text, i, tokenizer->length, c);
-		if (u_isUWhiteSpace(c))
+		if (vs_is_white_space(c))
 		{
 			if (n > 0)
 			{

@@ -366,16 +366,16 @@ int32_t
 vs_fold(const char *text, int32_t length, char term[VS_MAX_TERM_BYTES])
 {
 	int32_t		n = length < VS_MAX_TERM_BYTES ? length : VS_MAX_TERM_BYTES;
+	unsigned char all = 0;
 
 	for (int32_t i = 0; i < n; i++)
 	{
-		char		c = text[i];
+		unsigned char c = (unsigned char) text[i];
 
-		if (!U8_IS_SINGLE(c))
-			return fold_by_icu(text, length, term);
-		term[i] = (c >= 'A' && c <= 'Z') ? (char) (c + ('a' - 'A')) : c;
+		all |= c;
+		term[i] = (char) (c + ((c >= 'A' && c <= 'Z') ? 'a' - 'A' : 0));
 	}
-	return n;
+	return all < 0x80 ? n : fold_by_icu(text, length, term);
 }
 
 /* The versions that words depend on. */

@@ -7,6 +7,7 @@
 #define VECSTORE_WORDS_H
 
 #include <unicode/ubrk.h>
+#include <unicode/uchar.h>
 #include <unicode/utext.h>
 
 #include "hybrid/tokenizer.h"
@@ -40,6 +41,15 @@ extern bool vs_words_next(VsWords *words, int32_t *start, int32_t *end);
  */
 extern VsTokenizerStatus vs_fold_init(void);
 extern int32_t vs_fold(const char *text, int32_t length, char term[VS_MAX_TERM_BYTES]);
+
+/* Has a character Unicode's property White_Space? */
+static inline bool
+vs_is_white_space(UChar32 c)
+{
+	if (c < 0x80)
+		return c == ' ' || (c >= '\t' && c <= '\r');
+	return u_isUWhiteSpace(c);
+}
 
 /* Append a character to a buffer; false if it does not fit. */
 extern bool vs_append_character(char *buffer, int32_t *length, int32_t room, UChar32 c);
