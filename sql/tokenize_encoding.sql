@@ -16,8 +16,8 @@ SELECT ARRAY(SELECT convert_to(term, 'LATIN1') FROM unnest(vecstore_tokenize('ZO
 SELECT vecstore_tokenize('É ß 5 µM MICRO') AS terms, vecstore_tokenize('µx', 'ngram') AS grams;
 -- cut at 255 bytes of UTF-8, or of the text where a word stays as it is
 SELECT length(term), octet_length(term) FROM unnest(vecstore_tokenize(repeat('É', 1000) || ' ' || repeat('µ', 1000))) term;
--- every character there is: 62 words in ASCII and 65 beyond (of the @, versions of ICU think differently)
-SELECT cardinality(vecstore_tokenize(string_agg(chr(c), ' '))) AS words FROM generate_series(1, 255) c WHERE chr(c) <> '@';
+-- every character there is: 62 words in ASCII and 65 beyond (of @ and cedilla, versions of ICU think differently)
+SELECT cardinality(vecstore_tokenize(string_agg(chr(c), ' '))) AS words FROM generate_series(1, 255) c WHERE chr(c) NOT IN ('@', '¸');
 -- a long text
 SELECT cardinality(t) AS words, t[1] AS first, t[100000] AS last
 	FROM (SELECT vecstore_tokenize(string_agg('É' || i, ' ' ORDER BY i)) FROM generate_series(1, 100000) i) s(t);
