@@ -10,7 +10,7 @@ EXTENSION = vecstore vecstore_pgvector
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.control)
 MODULE_big = vecstore
 
-# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
+# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am, hybrid.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c) $(GENERATED))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
@@ -19,14 +19,18 @@ GENERATED = build/gen/filter_gram.c build/gen/filter_scan.c
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
-	src/collection/schema.sql src/collection/filter.sql)
+	src/hybrid/tokenize.sql src/collection/schema.sql src/collection/filter.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build build/gen
 
+# ICU finds words, libstemmer (Snowball) stems them.
+ICU_CFLAGS := $(shell pkg-config --cflags icu-uc 2>/dev/null)
+ICU_LIBS := $(shell pkg-config --libs icu-uc 2>/dev/null || echo -licuuc -licudata)
+
 # Hidden symbols: pgvector may be loaded into the same backend.
-PG_CPPFLAGS = -I$(srcdir)/src -Ibuild/gen
+PG_CPPFLAGS = -I$(srcdir)/src -Ibuild/gen $(ICU_CFLAGS)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O3 -fvisibility=hidden
-SHLIB_LINK = -lm
+SHLIB_LINK = $(ICU_LIBS) -lstemmer -lm
 
 # LLVM bitcode would serve nothing here (no inlinable scalar functions) and needs clang.
 override with_llvm := no
