@@ -10,12 +10,12 @@ EXTENSION = vecstore vecstore_pgvector
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.control)
 MODULE_big = vecstore
 
-# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am.
+# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am, hybrid.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
-SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql)
+SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql src/hybrid/hybrid.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build
 
