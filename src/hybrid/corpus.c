@@ -34,36 +34,28 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/tsmapi.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "executor/tuptable.h"
 #include "hybrid/corpus.h"
 #include "hybrid/gincount.h"
+#include "hybrid/sample.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/sampling.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 /* Blocks in a sample; of a partition at least this many. */
 #define SAMPLE_BLOCKS		300
 #define MIN_SAMPLE_BLOCKS	10
-
-/* Documents of a block that are fetched from the TOAST table. */
-#define TOASTED_A_BLOCK		10
 
 /* A tiny table is read anew by every statement. */
 #define TINY_BLOCKS			8
@@ -225,144 +217,15 @@ hash_term(const VsTerm *term)
 
 /* ---- the sample ---- */
 
-/* A pass over the sample, which also counts the documents with some terms. */
-typedef struct Sample
-{
-	BlockSamplerData blocks;
-	bool		begun;			/* the sampler is initialized */
-	int			wanted;			/* blocks */
-	BlockNumber nread;			/* blocks that were drawn */
-	OffsetNumber next;			/* in the block at hand */
-	const VsTerm *const *terms;
-	int			nterms;
-
-	/*
-	 * Rows, and of those with a document, apart for documents in the row (0)
-	 * and in the TOAST table (1): how many, how many were measured, what came
-	 * out for those.
-	 */
-	double		rows;
-	double		documents[2];
-	double		measured[2];
-	double		length[2];
-	double	   *having[2];		/* for each term */
-	int			block_toasted;	/* measured in the block at hand */
-} Sample;
-
-/* TABLESAMPLE's callback: the next block to read. */
-static BlockNumber
-next_sample_block(SampleScanState *node, BlockNumber nblocks)
-{
-	Sample	   *sample = (Sample *) node->tsm_state;
-
-	if (!sample->begun)
-		BlockSampler_Init(&sample->blocks, nblocks, sample->wanted, 0);
-	sample->begun = true;
-	sample->next = FirstOffsetNumber;
-	sample->block_toasted = 0;
-	if (!BlockSampler_HasMore(&sample->blocks))
-		return InvalidBlockNumber;
-	sample->nread++;
-	return BlockSampler_Next(&sample->blocks);
-}
-
-/* TABLESAMPLE's callback: the next row of the block; all of them are wanted. */
-static OffsetNumber
-next_sample_tuple(SampleScanState *node, BlockNumber block, OffsetNumber max)
-{
-	Sample	   *sample = (Sample *) node->tsm_state;
-
-	return sample->next > max ? InvalidOffsetNumber : sample->next++;
-}
-
-/* Add one document to the sample. */
-static void
-measure_document(Sample *sample, Datum value)
-{
-	int			kind = VARATT_IS_EXTERNAL(DatumGetPointer(value)) ? 1 : 0;
-	TSVector	document;
-	int			from = 0;
-
-	sample->documents[kind]++;
-	if (kind == 1 && sample->block_toasted++ >= TOASTED_A_BLOCK)
-		return;
-	document = DatumGetTSVector(value);
-	sample->measured[kind]++;
-	sample->length[kind] += vs_document_length(document);
-
-	/* Terms of a query are in order, those that are not known yet as well. */
-	for (int i = 0; i < sample->nterms; i++)
-	{
-		VsTerm		term = *sample->terms[i];
-
-		term.classes = VS_ANY_CLASS;
-		if (vs_term_frequency(document, &term, NULL, &from) > 0)
-			sample->having[kind][i]++;
-	}
-}
-
-/* What the sample says of a quantity, from what was measured of both kinds. */
-static double
-both_kinds(const Sample *sample, double in_rows, double in_toast)
-{
-	double		sum = in_rows;
-
-	if (sample->measured[1] > 0)
-		sum += in_toast * sample->documents[1] / sample->measured[1];
-	return sum;
-}
-
-/* Read the rows of a sample that the active snapshot sees. */
-static void
-read_sample(Relation rel, AttrNumber attnum, Sample *sample)
-{
-	TsmRoutine *routine = makeNode(TsmRoutine);
-	SampleScanState *node = makeNode(SampleScanState);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan_sampling(rel, GetActiveSnapshot(), 0, NULL,
-												  true, false, true);
-	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "document sample",
-											  ALLOCSET_DEFAULT_SIZES);
-
-	routine->NextSampleBlock = next_sample_block;
-	routine->NextSampleTuple = next_sample_tuple;
-	node->tsmroutine = routine;
-	node->tsm_state = sample;
-
-	while (table_scan_sample_next_block(scan, node))
-	{
-		while (table_scan_sample_next_tuple(scan, node, slot))
-		{
-			MemoryContext old;
-			bool		isnull;
-			Datum		value = slot_getattr(slot, attnum, &isnull);
-
-			CHECK_FOR_INTERRUPTS();
-			sample->rows++;
-			if (isnull)
-				continue;
-			old = MemoryContextSwitchTo(row);
-			measure_document(sample, value);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(row);
-		}
-	}
-	MemoryContextDelete(row);
-	table_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	pfree(node);
-	pfree(routine);
-}
-
 /* Rows of the table that the sample, which has some, was drawn from. */
 static double
-estimate_rows(Relation rel, const Leaf *leaf, const Sample *sample)
+estimate_rows(Relation rel, const Leaf *leaf, const VsSample *sample)
 {
-	if (sample->nread >= leaf->nblocks)
+	if (sample->blocks >= leaf->nblocks)
 		return sample->rows;
 	if (rel->rd_rel->reltuples > 0 && rel->rd_rel->relpages > 0)
 		return (double) rel->rd_rel->reltuples / rel->rd_rel->relpages * leaf->nblocks;
-	return sample->rows * leaf->nblocks / sample->nread;
+	return sample->rows * leaf->nblocks / sample->blocks;
 }
 
 /*
@@ -373,25 +236,17 @@ static void
 draw_sample(Relation rel, Leaf *leaf, int wanted, const VsTerm *const *terms, int nterms,
 			double *df)
 {
-	Sample		sample = {0};
+	VsSample	sample;
 	double		scale = 0;
 
-	sample.wanted = wanted;
-	sample.terms = terms;
-	sample.nterms = nterms;
-	sample.having[0] = (double *) palloc0(Max(nterms, 1) * sizeof(double));
-	sample.having[1] = (double *) palloc0(Max(nterms, 1) * sizeof(double));
-	read_sample(rel, leaf->key.attnum, &sample);
-
+	vs_sample_documents(rel, leaf->key.attnum, wanted, terms, nterms, &sample, df);
 	if (sample.rows > 0)
 		scale = estimate_rows(rel, leaf, &sample) / sample.rows;
-	leaf->documents = scale * (sample.documents[0] + sample.documents[1]);
-	leaf->length = scale * both_kinds(&sample, sample.length[0], sample.length[1]);
+	leaf->documents = scale * sample.documents;
+	leaf->length = scale * sample.length;
 	for (int i = 0; i < nterms; i++)
-		df[i] = scale * both_kinds(&sample, sample.having[0][i], sample.having[1][i]);
+		df[i] *= scale;
 	leaf->sampled = wanted;
-	pfree(sample.having[0]);
-	pfree(sample.having[1]);
 }
 
 /* ---- where a document frequency comes from ---- */
