@@ -151,6 +151,13 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_is_autovacuum_worker() IsAutoVacuumWorkerProcess()
 #endif
 
+/* The leaf of a GIN B-tree that a search leads to; 17 asks for no snapshot. */
+#if PG_VERSION_NUM >= 170000
+#define vs_gin_find_leaf(btree) ginFindLeafPage(btree, true, false)
+#else
+#define vs_gin_find_leaf(btree) ginFindLeafPage(btree, true, false, NULL)
+#endif
+
 /* Start to fetch memory that will be read soon. */
 #ifdef __GNUC__
 #define vs_prefetch(address)	__builtin_prefetch(address)
