@@ -39,13 +39,13 @@ enum
 /* An optional argument; NaN where it is NULL, which no valid one is. */
 #define GETARG_OPTIONAL(n) (PG_ARGISNULL(n) ? NAN : PG_GETARG_FLOAT8(n))
 
-/* All arguments but the document, or what is made of them. */
+/* All arguments but the document, and what else the answer depends on. */
 typedef struct Question
 {
 	VsMoment	moment;
 	Oid			user;
 	Oid			relid;
-	NameData	column;
+	const char *column;			/* a copy */
 	TSQuery		query;			/* a copy */
 	double		k1;
 	double		b;
@@ -57,6 +57,7 @@ typedef struct Question
 /* What is kept between calls. */
 typedef struct Scorer
 {
+	bool		ready;			/* all that follows is there */
 	Question	question;		/* that this answers */
 	MemoryContext memory;		/* for all that follows, and the copies */
 	VsTerm	   *terms;
@@ -88,7 +89,7 @@ static bool
 same_question(const Question *a, const Question *b)
 {
 	return vs_same_moment(&a->moment, &b->moment) && a->user == b->user &&
-		a->relid == b->relid && strcmp(NameStr(a->column), NameStr(b->column)) == 0 &&
+		a->relid == b->relid && strcmp(a->column, b->column) == 0 &&
 		same_bytes(a->query, b->query) && a->k1 == b->k1 && a->b == b->b &&
 		same_number(a->n, b->n) && same_number(a->avgdl, b->avgdl) &&
 		same_bytes(a->weights, b->weights);
@@ -149,18 +150,18 @@ prepare(Scorer *scorer, const Question *question)
 	VsCorpus	corpus;
 
 	/* Should this fail, nothing is kept. */
-	kept->relid = InvalidOid;
+	scorer->ready = false;
 	MemoryContextReset(scorer->memory);
 	old = MemoryContextSwitchTo(scorer->memory);
 
 	check_numbers(question);
-	vs_check_corpus(question->relid, NameStr(question->column));
+	vs_check_corpus(question->relid, question->column);
 	scorer->weighted = question->weights != NULL;
 	if (scorer->weighted)
 		read_weights(question->weights, scorer->weights);
 
 	*kept = *question;
-	kept->relid = InvalidOid;
+	kept->column = pstrdup(question->column);
 	kept->query = (TSQuery) memcpy(palloc(VARSIZE(question->query)), question->query,
 								   VARSIZE(question->query));
 	if (kept->weights)
@@ -169,7 +170,7 @@ prepare(Scorer *scorer, const Question *question)
 
 	scorer->terms = vs_query_terms(kept->query, &scorer->nterms);
 	scorer->idf = (double *) palloc(Max(scorer->nterms, 1) * sizeof(double));
-	vs_corpus_statistics(question->relid, NameStr(kept->column), scorer->terms, scorer->nterms,
+	vs_corpus_statistics(question->relid, question->column, scorer->terms, scorer->nterms,
 						 &corpus, scorer->idf);
 	if (!isnan(question->n))
 		corpus.documents = question->n;
@@ -179,8 +180,8 @@ prepare(Scorer *scorer, const Question *question)
 		scorer->idf[i] = vs_bm25_idf(corpus.documents, scorer->idf[i]);
 	vs_bm25_norms(scorer->norms, question->k1, question->b, corpus.avgdl);
 
-	kept->relid = question->relid;
 	MemoryContextSwitchTo(old);
+	scorer->ready = true;
 }
 
 /* The scorer of this call site, ready for the question. */
@@ -196,7 +197,7 @@ get_scorer(FmgrInfo *flinfo, const Question *question)
 											   ALLOCSET_SMALL_SIZES);
 		flinfo->fn_extra = scorer;
 	}
-	if (!same_question(&scorer->question, question))
+	if (!scorer->ready || !same_question(&scorer->question, question))
 		prepare(scorer, question);
 	return scorer;
 }
@@ -244,7 +245,7 @@ vecstore_bm25_score(PG_FUNCTION_ARGS)
 	question.moment = vs_this_moment();
 	question.user = GetUserId();
 	question.relid = PG_GETARG_OID(ARG_RELATION);
-	question.column = *PG_GETARG_NAME(ARG_COLUMN);
+	question.column = NameStr(*PG_GETARG_NAME(ARG_COLUMN));
 	question.query = PG_GETARG_TSQUERY(ARG_QUERY);
 	question.k1 = PG_GETARG_FLOAT8(ARG_K1);
 	question.b = PG_GETARG_FLOAT8(ARG_B);
