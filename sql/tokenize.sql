@@ -63,7 +63,9 @@ SELECT regexp_replace(outcome(format('SELECT vecstore_tokenize(''a'', %L, %L)', 
 
 -- long words are cut at a character: found by their beginning, the same in documents and queries
 SELECT octet_length(term) AS bytes, right(term, 1) AS last, vecstore_tokenize(repeat('É', 300), t) = ARRAY[term] AS again
-	FROM unnest(ARRAY['simple', 'language', 'whitespace']) t, unnest(vecstore_tokenize(repeat('É', 1000000), t)) term;
+	FROM unnest(ARRAY['simple', 'language', 'whitespace']) t, unnest(vecstore_tokenize(repeat('É', 30000), t)) term;
+-- words of more than 64 kB come in pieces
+SELECT cardinality(vecstore_tokenize(repeat('é', 1000000))) AS pieces, cardinality(vecstore_tokenize(repeat('漢', 1000000))) > 0 AS ideographs;
 SELECT array_length(vecstore_tokenize(repeat('the ', 300000), 'language'), 1) AS stop_words, array_length(vecstore_tokenize(repeat('a b ', 300000)), 1) AS words;
 SELECT vecstore_tokenize(repeat('x', 2000), 'english') = ARRAY[repeat('x', 255)] AS lexeme_cut;
 

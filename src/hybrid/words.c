@@ -15,6 +15,12 @@
  * white space: the two belong together.)  The rules look no farther back than
  * the last boundary, so that a chunk by itself has the same words as within its
  * text.
+ *
+ * A chunk is not longer than CHUNK_BYTES, since ICU takes many bytes of memory
+ * for each of a stretch that it looks up in a dictionary, and does not come back
+ * before it is through.  If ICU's chunk has to end elsewhere than at white
+ * space, the words near its end are not trusted: the next chunk starts with the
+ * first of them.  Only a word longer than a chunk comes in pieces.
  */
 #include "hybrid/words.h"
 
@@ -26,6 +32,10 @@
 
 /* ASCII that pays for leaving ICU, and for coming back to it. */
 #define WORTH_BYTES		64
+
+/* The longest chunk, and what is not trusted of one that is cut. */
+#define CHUNK_BYTES		65536
+#define DOUBT_BYTES		256
 
 /*
  * Kinds of ASCII characters.  A joining one is part of a word between two
@@ -142,21 +152,21 @@ vs_words_begin(VsWords *words, const char *text, int32_t length)
 	words->failed = false;
 }
 
-/* The first byte from start on that is not ASCII, or the text's end. */
+/* The first byte from start on that is not ASCII, or the limit. */
 static int32_t
-ascii_end(const VsWords *words, int32_t start)
+ascii_end(const char *text, int32_t start, int32_t limit)
 {
 	const uint64_t high_bits = UINT64_C(0x8080808080808080);
 	int32_t		i = start;
 	uint64_t	eight;
 
-	for (; i + 8 <= words->length; i += 8)
+	for (; limit - i >= 8; i += 8)
 	{
-		memcpy(&eight, words->text + i, 8);
+		memcpy(&eight, text + i, 8);
 		if (eight & high_bits)
 			break;
 	}
-	while (i < words->length && U8_IS_SINGLE(words->text[i]))
+	while (i < limit && U8_IS_SINGLE(text[i]))
 		i++;
 	return i;
 }
@@ -168,6 +178,13 @@ is_space(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
+/* Where a chunk that starts here must end at the latest. */
+static int32_t
+chunk_limit(const VsWords *words, int32_t start)
+{
+	return words->length - start > CHUNK_BYTES ? start + CHUNK_BYTES : words->length;
+}
+
 /*
  * Where an ASCII chunk ends that starts here, if what starts here is worth one;
  * its start otherwise.
@@ -175,13 +192,13 @@ is_space(char c)
 static int32_t
 ascii_chunk_end(const VsWords *words, int32_t start)
 {
-	int32_t		end = ascii_end(words, start);
+	int32_t		end = ascii_end(words->text, start, chunk_limit(words, start));
 
 	if (end == words->length)
 		return end;
 	if (end - start < WORTH_BYTES)
 		return start;
-	/* The last white space, and the word that stands before what is not ASCII, are ICU's. */
+	/* The last white space, and the word behind it, are for the next chunk. */
 	do
 		end--;
 	while (end > start && !is_space(words->text[end]));
@@ -192,25 +209,36 @@ ascii_chunk_end(const VsWords *words, int32_t start)
 static int32_t
 icu_chunk_end(const VsWords *words, int32_t start)
 {
-	int32_t		end = ascii_end(words, start);
+	const char *text = words->text;
+	int32_t		limit = chunk_limit(words, start);
+	int32_t		end = ascii_end(text, start, limit);
 
-	while (end < words->length)
+	while (end < limit)
 	{
-		int32_t		run;
-		int32_t		run_end;
-
 		/* A run of ASCII that is worth a chunk starts behind a white space. */
-		for (run = end; run < words->length && !is_space(words->text[run]); run++)
-			;
-		if (run == words->length)
-			return run;
+		int32_t		run = end;
+
+		while (run < limit && !is_space(text[run]))
+			run++;
+		if (run == limit)
+			break;
 		run++;
-		run_end = ascii_end(words, run);
-		if (run_end - run >= WORTH_BYTES)
+		end = ascii_end(text, run, limit);
+		if (end - run >= WORTH_BYTES)
 			return run;
-		end = run_end;
 	}
-	return words->length;
+	if (limit < words->length)
+		U8_SET_CP_START((const uint8_t *) text, start, limit);
+	return limit;
+}
+
+/* Does the chunk end with the text or as it should, behind a white space? */
+static bool
+ends_at_space(const VsWords *words)
+{
+	int32_t		end = words->chunk_end;
+
+	return end == words->length || (is_space(words->text[end - 1]) && U8_IS_SINGLE(words->text[end]));
 }
 
 /* Find the next chunk, and give it to ICU if it is to read it. */
@@ -225,6 +253,7 @@ next_chunk(VsWords *words)
 	if (words->chunk_ascii)
 		return;
 	words->chunk_end = words->icu_only ? words->length : icu_chunk_end(words, words->next);
+	words->chunk_trusted = ends_at_space(words) ? words->chunk_end : words->chunk_end - DOUBT_BYTES;
 	utext_openUTF8(&words->utext, words->text + words->chunk_start,
 				   words->chunk_end - words->chunk_start, &status);
 	ubrk_setUText(words->breaks, &words->utext, &status);
@@ -275,7 +304,13 @@ next_by_icu(VsWords *words, int32_t *start, int32_t *end)
 	while ((boundary = ubrk_next(words->breaks)) != UBRK_DONE)
 	{
 		*start = words->next;
-		*end = words->next = words->chunk_start + boundary;
+		*end = words->chunk_start + boundary;
+		if (*end > words->chunk_trusted && *start > words->chunk_start)
+		{
+			words->chunk_end = *start;
+			return false;
+		}
+		words->next = *end;
 		/* Letters, numbers, kana, ideographs; not what lies between words. */
 		if (ubrk_getRuleStatus(words->breaks) >= UBRK_WORD_NUMBER)
 			return true;

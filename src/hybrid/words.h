@@ -22,6 +22,7 @@ typedef struct VsWords
 	int32_t		next;			/* where to go on */
 	int32_t		chunk_start;
 	int32_t		chunk_end;
+	int32_t		chunk_trusted;	/* behind it, words are read again */
 	bool		chunk_ascii;	/* read without ICU */
 	bool		icu_only;		/* for tests and benchmarks: read all with ICU */
 	bool		failed;			/* memory ran out */

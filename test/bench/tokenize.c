@@ -70,9 +70,10 @@ with_accents(const char *text, size_t size, size_t *new_size)
 	return copy;
 }
 
-/* Tokens of one line; a sum of term bytes keeps the compiler from being clever. */
+/* How many tokens a line has; a sum of their bytes keeps the compiler from being clever. */
 typedef size_t (*Reader) (void *state, const char *line, int32_t length, size_t *bytes);
 
+/* ... by a tokenizer, */
 static size_t
 read_with_tokenizer(void *state, const char *line, int32_t length, size_t *bytes)
 {
@@ -86,6 +87,7 @@ read_with_tokenizer(void *state, const char *line, int32_t length, size_t *bytes
 	return n;
 }
 
+/* ... and by a reader of words, with the folding that "simple" does. */
 static size_t
 read_with_icu(void *state, const char *line, int32_t length, size_t *bytes)
 {

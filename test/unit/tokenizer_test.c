@@ -203,8 +203,8 @@ assert_same_tokens(VsTokenizer *t, Expected *e, const char *text, int32_t length
 			got.length != want.length || memcmp(got.term, want.term, (size_t) got.length) != 0 ||
 			got.position != ++position)
 		{
-			print_message("text:");
-			for (int i = 0; i < length; i++)
+			print_message("text around it:");
+			for (int i = want.start - 200 > 0 ? want.start - 200 : 0; i < length && i < want.end + 200; i++)
 				print_message("\\x%02x", (unsigned char) text[i]);
 			fail_msg("ICU has a word at %d-%d, ours is %d-%d", want.start, want.end, got.start, got.end);
 		}
@@ -278,6 +278,61 @@ same_as_icu(void **state)
 			assert_same_tokens(t, &e, copy, (int32_t) length);
 			free(copy);
 		}
+	}
+	utext_close(&e.utext);
+	ubrk_close(e.breaks);
+	vs_tokenizer_free(t);
+}
+
+/* Texts of many chunks, with white space at which they can end and without. */
+static void
+same_as_icu_in_long_texts(void **state)
+{
+	enum
+	{
+		N = 300000
+	};
+	VsTokenizer *t = create("simple", (VsTokenizerOptions) {0});
+	UErrorCode	status = U_ZERO_ERROR;
+	const UText initial = UTEXT_INITIALIZER;
+	Expected	e = {.utext = initial};
+
+	(void) state;
+	e.breaks = ubrk_open(UBRK_WORD, "", NULL, 0, &status);
+	assert_true(U_SUCCESS(status));
+	random_state = 11;
+	for (int round = 0; round < 60; round++)
+	{
+		char	   *text = (char *) malloc(N);
+		int32_t		length = 0;
+		/* All pieces; no white space of ASCII but, now and then, a long stretch of it; ASCII. */
+		int			kind = round % 3;
+
+		assert_non_null(text);
+		for (;;)
+		{
+			int			p = (int) (random_bits() % (kind == 2 ? 18 : PIECES));
+
+			if (kind == 1 && (strpbrk(pieces[p], " \t\r\n") != NULL) && random_bits() % 5000 != 0)
+				continue;
+			if (length + (int32_t) strlen(pieces[p]) > N)
+				break;
+			memcpy(text + length, pieces[p], strlen(pieces[p]));
+			length += (int32_t) strlen(pieces[p]);
+		}
+		assert_same_tokens(t, &e, text, length);
+		free(text);
+	}
+	/* A chunk ends at each place of "a.b" in turn, where one looks ahead to see that it is one word. */
+	for (int shift = 0; shift < 6; shift++)
+	{
+		char	   *text = (char *) malloc(N);
+
+		assert_non_null(text);
+		for (int i = 0; i < N; i++)
+			text[i] = i < shift ? ',' : "\xC3\xA9" "a.b;"[(i - shift) % 6];
+		assert_same_tokens(t, &e, text, N - (N - shift) % 6);
+		free(text);
 	}
 	utext_close(&e.utext);
 	ubrk_close(e.breaks);
@@ -438,10 +493,10 @@ long_words(void **state)
 				n++;
 			}
 			assert_false(vs_tokens_failed(t));
-			/* One word of a million letters, no word of a million stop words. */
+			/* A word of a million letters in pieces of a chunk; no word of a million stop words. */
 			if (u == 0 && strcmp(*name, "ngram") != 0)
 			{
-				assert_int_equal(n, 1);
+				assert_int_equal(n, strcmp(*name, "whitespace") == 0 ? 1 : 16);
 				assert_int_equal(token.end, length);
 			}
 			if (u == 7 && strcmp(*name, "language") == 0)
@@ -590,6 +645,7 @@ main(void)
 		cmocka_unit_test(simple_tokens),
 		cmocka_unit_test(simple_scripts),
 		cmocka_unit_test(same_as_icu),
+		cmocka_unit_test(same_as_icu_in_long_texts),
 		cmocka_unit_test(begin_anew),
 		cmocka_unit_test(whitespace_tokens),
 		cmocka_unit_test(ngram_tokens),
