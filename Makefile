@@ -19,7 +19,8 @@ GENERATED = build/gen/filter_gram.c build/gen/filter_scan.c
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
-	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/collection/schema.sql src/collection/filter.sql)
+	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql \
+	src/collection/schema.sql src/collection/filter.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build build/gen
 

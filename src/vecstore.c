@@ -12,6 +12,7 @@
 
 #include "am/am.h"
 #include "fmgr.h"
+#include "hybrid/bm25_am.h"
 #include "type/vector.h"
 #include "utils/guc.h"
 
@@ -26,6 +27,7 @@ _PG_init(void)
 {
 	vs_type_init();
 	vs_am_init();
+	vs_bm25_init();
 
 	MarkGUCPrefixReserved("vecstore");
 }

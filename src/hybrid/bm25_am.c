@@ -1,0 +1,515 @@
+/*
+ * bm25_am.c
+ *		The access method vecstore_bm25: handler, options, build, insert, vacuum.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/relation.h"
+#include "access/reloptions.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "catalog/pg_am.h"
+#include "commands/defrem.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+#include "funcapi.h"
+#include "hybrid/bm25_am.h"
+#include "hybrid/bm25_merge.h"
+#include "hybrid/bm25_pending.h"
+#include "hybrid/bm25_query.h"
+#include "hybrid/bm25_segment.h"
+#include "miscadmin.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "storage/indexfsm.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/backend_progress.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/memutils.h"
+#include "utils/selfuncs.h"
+
+/* An insert merges at most so many blocks, 4 MB: tens of milliseconds. */
+#define MERGE_BY_INSERT		512
+
+static relopt_kind options_kind;
+
+void
+vs_bm25_init(void)
+{
+	options_kind = add_reloption_kind();
+	add_real_reloption(options_kind, "k1", "How soon more occurrences of a term stop to count",
+					   VS_BM25_DEFAULT_K1, 0, 100, ShareUpdateExclusiveLock);
+	add_real_reloption(options_kind, "b", "How much a document's length counts",
+					   VS_BM25_DEFAULT_B, 0, 1, ShareUpdateExclusiveLock);
+	add_string_reloption(options_kind, "tokenizer", "simple, whitespace, ngram, language, or a text search configuration",
+						 "simple", NULL, AccessExclusiveLock);
+	add_string_reloption(options_kind, "language", "Language of stemmer and stop words", NULL, NULL,
+						 AccessExclusiveLock);
+	add_string_reloption(options_kind, "stemmer", "Snowball stemmer, or none", NULL, NULL,
+						 AccessExclusiveLock);
+	add_string_reloption(options_kind, "stopwords", "lucene, none, or a stop word file of the server",
+						 NULL, NULL, AccessExclusiveLock);
+	add_int_reloption(options_kind, "min_gram", "Characters of the shortest n-gram", 0, 0,
+					  VS_MAX_GRAM, AccessExclusiveLock);
+	add_int_reloption(options_kind, "max_gram", "Characters of the longest n-gram", 0, 0,
+					  VS_MAX_GRAM, AccessExclusiveLock);
+}
+
+static bytea *
+am_options(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{.optname = "k1",.opttype = RELOPT_TYPE_REAL,.offset = offsetof(VsBm25Options, k1)},
+		{.optname = "b",.opttype = RELOPT_TYPE_REAL,.offset = offsetof(VsBm25Options, b)},
+		{.optname = "tokenizer",.opttype = RELOPT_TYPE_STRING,.offset = offsetof(VsBm25Options, tokenizer)},
+		{.optname = "language",.opttype = RELOPT_TYPE_STRING,.offset = offsetof(VsBm25Options, language)},
+		{.optname = "stemmer",.opttype = RELOPT_TYPE_STRING,.offset = offsetof(VsBm25Options, stemmer)},
+		{.optname = "stopwords",.opttype = RELOPT_TYPE_STRING,.offset = offsetof(VsBm25Options, stopwords)},
+		{.optname = "min_gram",.opttype = RELOPT_TYPE_INT,.offset = offsetof(VsBm25Options, min_gram)},
+		{.optname = "max_gram",.opttype = RELOPT_TYPE_INT,.offset = offsetof(VsBm25Options, max_gram)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, options_kind,
+									  sizeof(VsBm25Options), table, lengthof(table));
+}
+
+/* A string option; NULL if it is not set. */
+static const char *
+string_option(const VsBm25Options *options, int offset)
+{
+	return options && offset > 0 ? (const char *) options + offset : NULL;
+}
+
+void
+vs_bm25_tokenizer_config(Relation index, VsTokenizerConfig *config)
+{
+	const VsBm25Options *options = (const VsBm25Options *) index->rd_options;
+
+	memset(config, 0, sizeof(VsTokenizerConfig));
+	config->tokenizer = "simple";
+	if (options == NULL)
+		return;
+	config->tokenizer = string_option(options, options->tokenizer);
+	config->language = string_option(options, options->language);
+	config->stemmer = string_option(options, options->stemmer);
+	config->stopwords = string_option(options, options->stopwords);
+	config->min_gram = options->min_gram;
+	config->max_gram = options->max_gram;
+}
+
+double
+vs_bm25_k1(Relation index)
+{
+	return index->rd_options ? ((VsBm25Options *) index->rd_options)->k1 : VS_BM25_DEFAULT_K1;
+}
+
+double
+vs_bm25_b(Relation index)
+{
+	return index->rd_options ? ((VsBm25Options *) index->rd_options)->b : VS_BM25_DEFAULT_B;
+}
+
+/* ---- build ---- */
+
+typedef struct Build
+{
+	Relation	rel;
+	VsBm25Analyzer *analyzer;
+	VsBm25Collector *collector;
+	MemoryContext context;
+	MemoryContext row;			/* reset after each */
+	Size		limit;
+	double		rows;
+} Build;
+
+static void
+write_collected(Build *build)
+{
+	if (!vs_bm25_collector_is_empty(build->collector))
+	{
+		vs_bm25_add_collected(build->rel, build->collector);
+		build->collector = vs_bm25_collector_create(build->context);
+	}
+}
+
+static void
+build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	Build	   *build = state;
+	MemoryContext old = MemoryContextSwitchTo(build->row);
+	VsBm25Document document;
+
+	vs_bm25_analyze(build->analyzer, values[0], isnull[0], &document);
+	document.tid = *tid;
+	vs_bm25_collector_add(build->collector, &document);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row);
+	build->rows++;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->rows);
+	if (vs_bm25_collector_bytes(build->collector) > build->limit)
+		write_collected(build);
+}
+
+/* One segment is searched faster than several. */
+static void
+merge_all(Relation rel)
+{
+	VsBm25Meta	meta;
+	int			numbers[VS_BM25_MAX_SEGMENTS];
+
+	vs_bm25_meta_read(rel, &meta);
+	for (int i = 0; i < meta.nsegments; i++)
+		numbers[i] = i;
+	if (meta.nsegments > 1)
+		vs_bm25_merge(rel, numbers, meta.nsegments, NULL, NULL);
+}
+
+static IndexBuildResult *
+am_build(Relation heap, Relation rel, IndexInfo *info)
+{
+	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+	Build		build = {.rel = rel,.context = CurrentMemoryContext};
+
+	if (RelationGetNumberOfBlocks(rel) != 0)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
+	build.analyzer = vs_bm25_analyzer_open(rel);
+	build.limit = (Size) maintenance_work_mem * 1024;
+	build.row = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 row",
+									  ALLOCSET_DEFAULT_SIZES);
+	vs_bm25_meta_create(rel, MAIN_FORKNUM, build.analyzer->version);
+	build.collector = vs_bm25_collector_create(build.context);
+	result->heap_tuples = table_index_build_scan(heap, rel, info, false, true, build_callback,
+												 &build, NULL);
+	write_collected(&build);
+	merge_all(rel);
+	result->index_tuples = build.rows;
+	return result;
+}
+
+static void
+am_buildempty(Relation rel)
+{
+	vs_bm25_meta_create(rel, INIT_FORKNUM, vs_bm25_analyzer_open(rel)->version);
+}
+
+/* ---- insert ---- */
+
+/* What an insert keeps for the next row of the statement. */
+typedef struct Inserter
+{
+	VsBm25Analyzer *analyzer;
+	MemoryContext row;
+} Inserter;
+
+static Inserter *
+create_inserter(Relation rel, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Inserter   *inserter = palloc(sizeof(Inserter));
+	VsBm25Meta	meta;
+
+	inserter->analyzer = vs_bm25_analyzer_open(rel);
+	inserter->row = AllocSetContextCreate(context, "vecstore_bm25 insert", ALLOCSET_DEFAULT_SIZES);
+	vs_bm25_meta_read(rel, &meta);
+	if (strcmp(meta.tokenizer_version, inserter->analyzer->version) != 0)
+		ereport(WARNING,
+				(errmsg("index \"%s\" was made with another version of its tokenizer",
+						RelationGetRelationName(rel)),
+				 errdetail("The index has \"%s\", the tokenizer is \"%s\" now; terms of old and new rows may differ.",
+						   meta.tokenizer_version, inserter->analyzer->version),
+				 errhint("REINDEX the index.")));
+	MemoryContextSwitchTo(old);
+	return inserter;
+}
+
+/* Flush pending rows unless somebody else does, and merge what is small. */
+static void
+tidy_up(Relation rel)
+{
+	if (ConditionalLockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock))
+	{
+		UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+		vs_bm25_flush(rel);
+	}
+	if (ConditionalLockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock))
+	{
+		vs_bm25_merge_tiers(rel, MERGE_BY_INSERT);
+		UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	}
+}
+
+static void
+insert_document(Relation rel, const VsBm25Document *document)
+{
+	VsBm25Collector *collector;
+	int			blocks;
+
+	for (;;)
+	{
+		switch (vs_bm25_pending_append(rel, document, &blocks))
+		{
+			case VS_BM25_APPENDED:
+				if (blocks >= VS_BM25_PENDING_BLOCKS)
+					tidy_up(rel);
+				return;
+			case VS_BM25_FULL:
+				vs_bm25_flush(rel);
+				break;
+			case VS_BM25_TOO_LONG:
+				collector = vs_bm25_collector_create(CurrentMemoryContext);
+				vs_bm25_collector_add(collector, document);
+				vs_bm25_add_collected(rel, collector);
+				return;
+		}
+	}
+}
+
+static bool
+am_insert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
+		  IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+{
+	Inserter   *inserter = info->ii_AmCache;
+	VsBm25Document document;
+	MemoryContext old;
+
+	if (inserter == NULL)
+		info->ii_AmCache = inserter = create_inserter(rel, info->ii_Context);
+	old = MemoryContextSwitchTo(inserter->row);
+	vs_bm25_analyze(inserter->analyzer, values[0], isnull[0], &document);
+	document.tid = *tid;
+	insert_document(rel, &document);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(inserter->row);
+	return false;
+}
+
+/* ---- vacuum ---- */
+
+/* Whether a segment has dead rows; counts those, and the others. */
+static bool
+count_dead(Relation rel, const VsBm25Segment *segment, IndexBulkDeleteCallback callback,
+		   void *callback_state, IndexBulkDeleteResult *stats)
+{
+	ItemPointerData tids[1024];
+	VsBm25Reader reader;
+	bool		stale = false;
+	uint32		n = segment->ndocs + segment->nnulls;
+	uint32		dead = 0;
+
+	vs_bm25_reader_init(&reader, rel, &segment->extent, &stale);
+	for (uint32 done = 0; done < n;)
+	{
+		uint32		part = Min(n - done, lengthof(tids));
+
+		vs_vacuum_delay_point();
+		vs_bm25_read_tids(&reader, done, part, tids);
+		for (uint32 i = 0; i < part; i++)
+			dead += callback(&tids[i], callback_state);
+		done += part;
+	}
+	vs_bm25_reader_end(&reader);
+	if (stale)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
+				 errhint("REINDEX the index.")));
+	stats->tuples_removed += dead;
+	stats->num_index_tuples += n - dead;
+	return dead > 0;
+}
+
+/*
+ * A segment with dead rows is written anew without them, so that statistics are those
+ * of the rows that are left.  Rows that were dead when the vacuum began are in a segment
+ * or pending, and the latter are made a segment first.
+ */
+static IndexBulkDeleteResult *
+am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+			  IndexBulkDeleteCallback callback, void *callback_state)
+{
+	Relation	rel = info->index;
+	VsBm25Meta	meta;
+	uint32		generations[VS_BM25_MAX_SEGMENTS];
+	int			n = 0;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	stats->num_index_tuples = 0;
+	vs_bm25_flush(rel);
+	LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	vs_bm25_meta_read(rel, &meta);
+	for (int i = 0; i < meta.nsegments; i++)
+		if (count_dead(rel, &meta.segments[i], callback, callback_state, stats))
+			generations[n++] = meta.segments[i].extent.generation;
+	for (int i = 0; i < n; i++)
+	{
+		int			number = 0;
+
+		/* A flush may add segments meanwhile; only we take some away. */
+		vs_bm25_meta_read(rel, &meta);
+		while (meta.segments[number].extent.generation != generations[i])
+			number++;
+		vs_bm25_merge(rel, &number, 1, callback, callback_state);
+	}
+	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	return stats;
+}
+
+static IndexBulkDeleteResult *
+am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	Relation	rel = info->index;
+	VsBm25Meta	meta;
+
+	if (info->analyze_only)
+		return stats;
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		vs_bm25_flush(rel);
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = true;
+	}
+	LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	vs_bm25_merge_tiers(rel, 0);
+	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	vs_bm25_meta_read(rel, &meta);
+	stats->num_pages = RelationGetNumberOfBlocks(rel);
+	stats->pages_free = 0;
+	for (int i = 0; i < meta.nfree; i++)
+		stats->pages_free += meta.free[i].nblocks;
+	return stats;
+}
+
+/* ---- costs, validation ---- */
+
+/*
+ * A search reads postings of a few terms: say of a tenth of the index, at a fraction of
+ * an operator each.  Without ORDER BY the index is of no use.
+ */
+static void
+am_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
+				Selectivity *selectivity, double *correlation, double *pages)
+{
+	double		rows = Max(path->indexinfo->tuples, 1);
+
+	*selectivity = 1;
+	*correlation = 0;
+	*pages = path->indexinfo->pages;
+	if (path->indexorderbys == NIL)
+	{
+		*startup = *total = get_float8_infinity();
+		vs_disable_path(&path->path);
+		return;
+	}
+	*startup = 10 * random_page_cost + 0.02 * rows * cpu_operator_cost;
+	*total = *startup + rows * cpu_index_tuple_cost +
+		0.1 * path->indexinfo->pages * seq_page_cost;
+}
+
+static bool
+am_validate(Oid opclass)
+{
+	return true;
+}
+
+static bool
+am_property(Oid index, int column, IndexAMProperty property, const char *name, bool *answer,
+			bool *isnull)
+{
+	if (property != AMPROP_DISTANCE_ORDERABLE || column == 0)
+		return false;
+	*answer = true;
+	return true;
+}
+
+PG_FUNCTION_INFO_V1(vecstore_bm25_handler);
+Datum
+vecstore_bm25_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 2;
+	am->amsupport = 0;
+	am->amcanorderbyop = true;
+	am->amoptionalkey = true;
+	am->amusemaintenanceworkmem = true;
+	am->amparallelvacuumoptions = VACUUM_OPTION_NO_PARALLEL;
+	am->amkeytype = InvalidOid;
+
+	am->ambuild = am_build;
+	am->ambuildempty = am_buildempty;
+	am->aminsert = am_insert;
+	am->ambulkdelete = am_bulkdelete;
+	am->amvacuumcleanup = am_vacuumcleanup;
+	am->amcostestimate = am_costestimate;
+	am->amoptions = am_options;
+	am->amproperty = am_property;
+	am->amvalidate = am_validate;
+	am->ambeginscan = vs_bm25_beginscan;
+	am->amrescan = vs_bm25_rescan;
+	am->amgettuple = vs_bm25_gettuple;
+	am->amendscan = vs_bm25_endscan;
+	PG_RETURN_POINTER(am);
+}
+
+/* ---- looking into an index ---- */
+
+static Relation
+open_own_index(Oid oid)
+{
+	Relation	rel = relation_open(oid, AccessShareLock);
+
+	if (rel->rd_rel->relkind != RELKIND_INDEX || rel->rd_indam->amgettuple != vs_bm25_gettuple)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel))));
+	if (pg_class_aclcheck(rel->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(rel));
+	return rel;
+}
+
+PG_FUNCTION_INFO_V1(vecstore_bm25_index_info);
+Datum
+vecstore_bm25_index_info(PG_FUNCTION_ARGS)
+{
+	Relation	rel = open_own_index(PG_GETARG_OID(0));
+	TupleDesc	desc;
+	Datum		values[10];
+	bool		nulls[10] = {0};
+	VsBm25Meta	meta;
+	int64		docs = 0;
+	int64		nnulls = 0;
+	int64		length = 0;
+	int64		unused = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	vs_bm25_meta_read(rel, &meta);
+	for (int i = 0; i < meta.nsegments; i++)
+	{
+		docs += meta.segments[i].ndocs;
+		nnulls += meta.segments[i].nnulls;
+		length += meta.segments[i].length;
+	}
+	for (int i = 0; i < meta.nfree; i++)
+		unused += meta.free[i].nblocks;
+	values[0] = CStringGetTextDatum(meta.tokenizer_version);
+	values[1] = Float8GetDatum(vs_bm25_k1(rel));
+	values[2] = Float8GetDatum(vs_bm25_b(rel));
+	values[3] = Int32GetDatum(meta.nsegments);
+	values[4] = Int64GetDatum(docs);
+	values[5] = Int64GetDatum(nnulls);
+	values[6] = Int64GetDatum(length);
+	values[7] = Int32GetDatum(vs_bm25_pending_blocks(&meta));
+	values[8] = Int64GetDatum(unused);
+	values[9] = Int64GetDatum((int64) RelationGetNumberOfBlocks(rel) * BLCKSZ);
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

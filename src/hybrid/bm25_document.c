@@ -1,0 +1,164 @@
+/*
+ * bm25_document.c
+ *		A row's terms; see bm25_document.h.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "hybrid/bm25_am.h"
+#include "hybrid/bm25_document.h"
+#include "hybrid/bm25_segment.h"
+#include "tsearch/ts_type.h"
+
+VsBm25Analyzer *
+vs_bm25_analyzer_open(Relation index)
+{
+	VsBm25Analyzer *analyzer = palloc0(sizeof(VsBm25Analyzer));
+	VsTokenizerConfig config;
+
+	analyzer->tsvector = TupleDescAttr(index->rd_att, 0)->atttypid == TSVECTOROID;
+	if (analyzer->tsvector)
+		strlcpy(analyzer->version, "tsvector", sizeof(analyzer->version));
+	else
+	{
+		vs_bm25_tokenizer_config(index, &config);
+		analyzer->stream = vs_token_stream_open(&config);
+		vs_token_stream_version(analyzer->stream, analyzer->version);
+	}
+	return analyzer;
+}
+
+int
+vs_bm25_compare_terms(const char *a, int na, const char *b, int nb)
+{
+	int			order = memcmp(a, b, Min(na, nb));
+
+	return order != 0 ? order : na - nb;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const VsBm25Term *x = a;
+	const VsBm25Term *y = b;
+
+	return vs_bm25_compare_terms(x->term, x->length, y->term, y->length);
+}
+
+/* Sort terms and let each be there once. */
+static void
+settle(VsBm25Document *document)
+{
+	int			n = 0;
+
+	qsort(document->terms, document->n, sizeof(VsBm25Term), compare);
+	for (int i = 0; i < document->n; i++)
+		if (n > 0 && compare(&document->terms[n - 1], &document->terms[i]) == 0)
+			document->terms[n - 1].tf += document->terms[i].tf;
+		else
+			document->terms[n++] = document->terms[i];
+	document->n = n;
+}
+
+static void
+init_document(VsBm25Document *document)
+{
+	memset(document, 0, sizeof(VsBm25Document));
+	ItemPointerSetInvalid(&document->tid);
+}
+
+void
+vs_bm25_analyze_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes,
+					 VsBm25Document *document)
+{
+	VsToken		token;
+	int			size = 64;
+	StringInfoData terms;
+
+	init_document(document);
+	document->terms = palloc(size * sizeof(VsBm25Term));
+	initStringInfo(&terms);
+	vs_token_stream_begin(analyzer->stream, text, bytes);
+	while (vs_token_stream_next(analyzer->stream, &token))
+	{
+		if (document->n == size)
+			document->terms = repalloc_huge(document->terms, (size *= 2) * sizeof(VsBm25Term));
+
+		/* The string may move: until its end, a term is where it begins. */
+		document->terms[document->n].term = (const char *) (uintptr_t) terms.len;
+		document->terms[document->n].length = token.length;
+		document->terms[document->n++].tf = 1;
+		appendBinaryStringInfo(&terms, token.term, token.length);
+	}
+	for (int i = 0; i < document->n; i++)
+		document->terms[i].term = terms.data + (uintptr_t) document->terms[i].term;
+	document->length = document->n;
+	settle(document);
+}
+
+void
+vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document)
+{
+	TSVector	vector = DatumGetTSVector(value);
+	WordEntry  *words = ARRPTR(vector);
+	char	   *strings = STRPTR(vector);
+
+	init_document(document);
+	document->terms = palloc(Max(vector->size, 1) * sizeof(VsBm25Term));
+	for (int i = 0; i < vector->size; i++)
+	{
+		VsBm25Term *term = &document->terms[document->n];
+
+		if (words[i].len == 0)
+			continue;
+		term->term = strings + words[i].pos;
+		term->length = Min(words[i].len, VS_MAX_TERM_BYTES);
+		term->tf = words[i].haspos ? Max(1, POSDATALEN(vector, &words[i])) : 1;
+		document->length += term->tf;
+		document->n++;
+	}
+	settle(document);			/* lexemes come by length first */
+}
+
+void
+vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull, VsBm25Document *document)
+{
+	text	   *string;
+
+	if (isnull)
+	{
+		init_document(document);
+		document->null = true;
+	}
+	else if (analyzer->tsvector)
+		vs_bm25_analyze_tsvector(value, document);
+	else
+	{
+		string = DatumGetTextPP(value);
+		vs_bm25_analyze_text(analyzer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string), document);
+	}
+}
+
+const VsBm25Term *
+vs_bm25_document_find(const VsBm25Document *document, const char *term, int length)
+{
+	int			low = 0;
+	int			high = document->n;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+		const VsBm25Term *found = &document->terms[middle];
+		int			order = vs_bm25_compare_terms(found->term, found->length, term, length);
+
+		if (order == 0)
+			return found;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

@@ -1,0 +1,160 @@
+/*
+ * bm25_page.h
+ *		The pages of a vecstore_bm25 index: metapage, extents, reading and writing.
+ *
+ * Block 0 is the metapage.  All other blocks belong to extents, runs of blocks that
+ * the metapage gives out and takes back:
+ *
+ *	segment		an immutable index of some documents (bm25_segment.h), seen as one
+ *				run of bytes
+ *	pending		rows inserted last, as a log (bm25_pending.h), seen at once by
+ *				searches and made into a segment from time to time
+ *
+ * Readers hold no lock on what they read.  They take one look at the metapage, and
+ * every page says in its special space which extent it was written for: a generation,
+ * never given twice.  If a page is of another one, the extent was given up and taken
+ * anew since, on a standby perhaps by replay, which waits for nobody: the reader
+ * begins again with the metapage.
+ *
+ * Three heavyweight page locks, taken in this order, order those who write: MERGE
+ * (gives segments up for one new one), FLUSH (makes pending rows a segment), APPEND
+ * (adds a pending row).  The metapage is changed under its buffer lock.
+ */
+#ifndef VECSTORE_BM25_PAGE_H
+#define VECSTORE_BM25_PAGE_H
+
+#include "storage/bufpage.h"
+#include "storage/itemptr.h"
+#include "utils/rel.h"
+
+#include "hybrid/tokenizer.h"
+
+#define VS_BM25_META_BLOCK		0
+#define VS_BM25_FORMAT			1
+#define VS_BM25_MAGIC			0x25b77e57
+
+/* Page locks. */
+#define VS_BM25_MERGE_LOCK		0
+#define VS_BM25_FLUSH_LOCK		1
+#define VS_BM25_APPEND_LOCK		2
+
+#define VS_BM25_MAX_SEGMENTS	48
+#define VS_BM25_MAX_PENDING		12
+#define VS_BM25_MAX_FREE		128
+
+/*
+ * Blocks of a pending extent, as many as are enough for a flush; and pending extents
+ * that inserts fill while nobody flushes.
+ */
+#define VS_BM25_PENDING_BLOCKS	16
+#define VS_BM25_PENDING_EXTENTS	8
+
+/* The end of a page that is no metapage. */
+typedef struct VsBm25Special
+{
+	uint32		generation;
+	uint16		unused;
+	uint16		page_id;		/* 0xFF8B, for pg_filedump and the like */
+} VsBm25Special;
+
+#define VS_BM25_PAGE_ID			0xFF8B
+#define VsBm25PageSpecial(page) ((VsBm25Special *) PageGetSpecialPointer(page))
+
+/* Bytes of a run on each of its pages. */
+#define VS_BM25_PAGE_BYTES \
+	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(VsBm25Special)))
+
+typedef struct VsBm25Extent
+{
+	BlockNumber start;
+	uint32		nblocks;
+	uint32		generation;
+} VsBm25Extent;
+
+/*
+ * A segment: rows with text, in the order of their TIDs; rows that are NULL; postings;
+ * the dictionary, whose pages begin with a whole entry.
+ */
+typedef struct VsBm25Segment
+{
+	VsBm25Extent extent;
+	uint32		ndocs;			/* rows with text */
+	uint32		nnulls;
+	uint32		nterms;
+	uint32		dict_pages;
+	uint64		postings_at;	/* bytes from the segment's begin */
+	uint64		dict_at;
+	uint64		length;			/* terms of all rows, counted as often as they occur */
+} VsBm25Segment;
+
+typedef struct VsBm25Meta
+{
+	uint32		magic;
+	uint32		format;
+	uint32		next_generation;
+	BlockNumber end;			/* blocks given out so far, and one */
+	uint32		nsegments;
+	uint32		npending;		/* pending extents, the oldest first */
+	uint32		nfree;
+	VsBm25Extent merging;		/* being written: free again if nobody does */
+	VsBm25Extent flushing;
+	char		tokenizer_version[VS_TOKENIZER_VERSION_BYTES];
+	VsBm25Segment segments[VS_BM25_MAX_SEGMENTS];
+	VsBm25Extent pending[VS_BM25_MAX_PENDING];	/* nblocks: those in use */
+	VsBm25Extent free[VS_BM25_MAX_FREE];
+} VsBm25Meta;
+
+/* Write the metapage of an empty index. */
+extern void vs_bm25_meta_create(Relation rel, ForkNumber fork, const char *tokenizer_version);
+
+/* Copy the metapage; raises XX002 if it is none. */
+extern void vs_bm25_meta_read(Relation rel, VsBm25Meta *meta);
+
+/*
+ * Change the metapage: begin gives its copy to be changed, commit writes and logs
+ * what has become of it.  One at a time; nothing that may raise in between.
+ */
+typedef struct VsBm25MetaEdit
+{
+	Buffer		buffer;
+	void	   *xlog;
+	VsBm25Meta *meta;
+} VsBm25MetaEdit;
+
+extern VsBm25Meta *vs_bm25_meta_begin(Relation rel, VsBm25MetaEdit *edit);
+extern void vs_bm25_meta_commit(VsBm25MetaEdit *edit);
+
+/* Within an edit: take an extent, or give it back. */
+extern VsBm25Extent vs_bm25_extent_take(VsBm25Meta *meta, uint32 nblocks);
+extern void vs_bm25_extent_free(VsBm25Meta *meta, VsBm25Extent *extent);
+
+/*
+ * Write a page of an extent: n bytes from the page's begin on.
+ */
+extern void vs_bm25_page_write(Relation rel, const VsBm25Extent *extent, uint32 number,
+							   const void *bytes, int n);
+
+/* A reader of runs of bytes.  It keeps a pin on the page it read last. */
+typedef struct VsBm25Reader
+{
+	Relation	rel;
+	VsBm25Extent extent;
+	Buffer		buffer;
+	BlockNumber block;
+	bool	   *stale;			/* set when a page was of another generation */
+} VsBm25Reader;
+
+extern void vs_bm25_reader_init(VsBm25Reader *reader, Relation rel, const VsBm25Extent *extent,
+								bool *stale);
+extern void vs_bm25_reader_end(VsBm25Reader *reader);
+
+/*
+ * Copy n bytes at an offset of the run; zeros, and *stale set, if they are no longer
+ * there.
+ */
+extern void vs_bm25_read(VsBm25Reader *reader, uint64 at, void *bytes, size_t n);
+
+/* Copy a page's bytes (room for VS_BM25_PAGE_BYTES); returns how many, 0 if stale. */
+extern int	vs_bm25_read_page(VsBm25Reader *reader, uint32 number, void *bytes);
+
+#endif							/* VECSTORE_BM25_PAGE_H */

@@ -1,0 +1,83 @@
+/*
+ * bm25_query.h
+ *		A query: its terms, and what the corpus says of them.
+ */
+#ifndef VECSTORE_BM25_QUERY_H
+#define VECSTORE_BM25_QUERY_H
+
+#include "hybrid/bm25.h"
+#include "hybrid/bm25_document.h"
+#include "hybrid/bm25_page.h"
+
+/* The type bm25query: the text of a query, and the index that is meant. */
+typedef struct VsBm25QueryDatum
+{
+	int32		vl_len_;
+	Oid			index;
+	char		text[FLEXIBLE_ARRAY_MEMBER];
+} VsBm25QueryDatum;
+
+#define VsBm25QueryTextSize(q)	(VARSIZE(q) - offsetof(VsBm25QueryDatum, text))
+#define DatumGetVsBm25Query(d)	((VsBm25QueryDatum *) PG_DETOAST_DATUM(d))
+
+typedef struct VsBm25QueryTerm
+{
+	const char *term;
+	int			length;
+	double		factor;			/* idf, as often as the query has the term */
+} VsBm25QueryTerm;
+
+/*
+ * Statistics are those of the moment the query was prepared: all its scores go
+ * together.  Scores add up in the order of the terms, wherever they are computed.
+ */
+typedef struct VsBm25Query
+{
+	int			n;
+	VsBm25QueryTerm *terms;		/* in the order of memcmp() */
+	double		norms[VS_BM25_LENGTHS];
+} VsBm25Query;
+
+/*
+ * Prepare a query, with the statistics of an index, or of all partitions of one.  The
+ * index's lock is taken and kept until the transaction ends.
+ */
+extern VsBm25Query *vs_bm25_query_prepare(Oid index, const char *text, size_t bytes);
+
+static inline double
+vs_bm25_term_score(const VsBm25Query *query, int term, uint32 tf, uint8 length)
+{
+	return query->terms[term].factor * vs_bm25_weight(tf, query->norms[length]);
+}
+
+/* The score of a document; 0 if it has none of the terms. */
+extern double vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document);
+
+/*
+ * A reader met pages that are not what the metapage said.  Returns if that has changed
+ * meanwhile; raises XX002 if not.
+ */
+extern void vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta);
+
+/* ---- the best documents of an index ---- */
+
+typedef struct VsBm25Hit
+{
+	double		score;
+	ItemPointerData tid;
+} VsBm25Hit;
+
+/*
+ * The k best documents behind one (NULL: from the best on) in the order of scores, then
+ * TIDs; returns how many there are.  hits has room for k.
+ */
+extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after,
+						 int64 k, VsBm25Hit **hits);
+
+/*
+ * TIDs of all rows with text that have none of the terms, in order, and of all NULLs.
+ */
+extern void vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int64 *n,
+						 ItemPointerData **nulls, int64 *nnulls);
+
+#endif							/* VECSTORE_BM25_QUERY_H */

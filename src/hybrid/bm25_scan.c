@@ -1,0 +1,220 @@
+/*
+ * bm25_scan.c
+ *		Index scans in the order of scores.
+ *
+ * A scan fetches the best documents in batches, each four times as large as the one
+ * before, from where the last one ended; nothing is held between two batches but the
+ * query with its statistics.  Behind the last match come the rows without one, then
+ * the NULLs: so LIMIT is filled, whatever a filter keeps, and the answer is that of a
+ * sort.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/relscan.h"
+#include "catalog/pg_type.h"
+#include "hybrid/bm25_am.h"
+#include "hybrid/bm25_query.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/memutils.h"
+
+#define FIRST_BATCH		32
+#define BATCH_GROWTH	4
+
+typedef enum Phase
+{
+	PHASE_START,
+	PHASE_MATCHES,
+	PHASE_REST,
+	PHASE_NULLS,
+	PHASE_END
+} Phase;
+
+typedef struct VsBm25Scan
+{
+	MemoryContext context;		/* reset when the scan begins anew */
+	MemoryContext batch_context;
+	Phase		phase;
+	VsBm25Query *query;
+	int64		k;				/* of the next batch */
+	VsBm25Hit  *hits;
+	int64		nhits;
+	bool		last_batch;
+	VsBm25Hit	last;			/* of the batches before */
+	ItemPointerData *rest;
+	int64		nrest;
+	ItemPointerData *nulls;
+	int64		nnulls;
+	int64		next;			/* in whatever phase */
+} VsBm25Scan;
+
+IndexScanDesc
+vs_bm25_beginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	VsBm25Scan *state = palloc0(sizeof(VsBm25Scan));
+
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 scan",
+										   ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = state;
+	scan->xs_orderbyvals = palloc0(Max(norderbys, 1) * sizeof(Datum));
+	scan->xs_orderbynulls = palloc(Max(norderbys, 1) * sizeof(bool));
+	memset(scan->xs_orderbynulls, true, Max(norderbys, 1) * sizeof(bool));
+	return scan;
+}
+
+void
+vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	VsBm25Scan *state = scan->opaque;
+	MemoryContext context = state->context;
+
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+	MemoryContextReset(context);
+	memset(state, 0, sizeof(VsBm25Scan));
+	state->context = context;
+}
+
+void
+vs_bm25_endscan(IndexScanDesc scan)
+{
+	VsBm25Scan *state = scan->opaque;
+
+	MemoryContextDelete(state->context);
+	pfree(state);
+}
+
+/* The query of the scan's key, with statistics of the index it names. */
+static VsBm25Query *
+read_query(IndexScanDesc scan)
+{
+	ScanKey		key = scan->numberOfOrderBys > 0 ? &scan->orderByData[0] : NULL;
+	VsBm25QueryDatum *query;
+	text	   *string;
+
+	if (key == NULL || (key->sk_flags & SK_ISNULL))
+		return NULL;
+	if (key->sk_strategy == 1)
+	{
+		string = DatumGetTextPP(key->sk_argument);
+		return vs_bm25_query_prepare(RelationGetRelid(scan->indexRelation), VARDATA_ANY(string),
+									 VARSIZE_ANY_EXHDR(string));
+	}
+	query = DatumGetVsBm25Query(key->sk_argument);
+	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
+}
+
+static void
+start(IndexScanDesc scan)
+{
+	VsBm25Scan *state = scan->opaque;
+	static VsBm25Query none;
+
+	pgstat_count_index_scan(scan->indexRelation);
+	vs_count_index_search(scan);
+	state->batch_context = AllocSetContextCreate(state->context, "vecstore_bm25 batch",
+												 ALLOCSET_DEFAULT_SIZES);
+	state->query = read_query(scan);
+	state->k = FIRST_BATCH;
+	state->phase = PHASE_MATCHES;
+	if (state->query == NULL)
+		state->query = &none;
+}
+
+/* The next batch of matches; false if there is none. */
+static bool
+next_batch(IndexScanDesc scan)
+{
+	VsBm25Scan *state = scan->opaque;
+	bool		first = state->k == FIRST_BATCH;
+	MemoryContext old;
+
+	if (state->last_batch || state->query->n == 0)
+		return false;
+	if (!first)
+		state->last = state->hits[state->nhits - 1];
+	MemoryContextReset(state->batch_context);
+	old = MemoryContextSwitchTo(state->batch_context);
+	state->nhits = vs_bm25_top(scan->indexRelation, state->query, first ? NULL : &state->last,
+							   state->k, &state->hits);
+	MemoryContextSwitchTo(old);
+	state->last_batch = state->nhits < state->k;
+	state->k *= BATCH_GROWTH;
+	state->next = 0;
+	return state->nhits > 0;
+}
+
+/* Get the rows without a match, and the NULLs. */
+static void
+read_rest(IndexScanDesc scan)
+{
+	VsBm25Scan *state = scan->opaque;
+
+	MemoryContextReset(state->batch_context);
+	vs_bm25_rest(scan->indexRelation, state->query, &state->rest, &state->nrest,
+				 &state->nulls, &state->nnulls);
+	state->next = 0;
+}
+
+/* Give a row to the executor. */
+static bool
+give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
+{
+	scan->xs_heaptid = *tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	if (scan->numberOfOrderBys > 0)
+	{
+		bool		no_query = scan->orderByData[0].sk_flags & SK_ISNULL;
+
+		scan->xs_orderbyvals[0] = Float8GetDatum(score > 0 ? -score : 0);
+		scan->xs_orderbynulls[0] = null || no_query;
+	}
+	return true;
+}
+
+bool
+vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
+{
+	VsBm25Scan *state = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	bool		found = false;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (state->phase == PHASE_START)
+		start(scan);
+	while (!found && state->phase != PHASE_END)
+	{
+		if (state->phase == PHASE_MATCHES)
+		{
+			if (state->next < state->nhits || next_batch(scan))
+			{
+				const VsBm25Hit *hit = &state->hits[state->next++];
+
+				found = give(scan, &hit->tid, hit->score, false);
+				continue;
+			}
+			read_rest(scan);
+			state->phase = PHASE_REST;
+		}
+		else if (state->phase == PHASE_REST)
+		{
+			if (state->next < state->nrest)
+				found = give(scan, &state->rest[state->next++], 0, false);
+			else
+			{
+				state->phase = PHASE_NULLS;
+				state->next = 0;
+			}
+		}
+		else if (state->next < state->nnulls)
+			found = give(scan, &state->nulls[state->next++], 0, true);
+		else
+			state->phase = PHASE_END;
+	}
+	MemoryContextSwitchTo(old);
+	return found;
+}

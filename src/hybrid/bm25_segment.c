@@ -1,0 +1,548 @@
+/*
+ * bm25_segment.c
+ *		Writing and reading segments; see bm25_segment.h.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "hybrid/bm25_segment.h"
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "storage/buffile.h"
+#include "utils/memutils.h"
+
+/* ---- bits ---- */
+
+static inline int
+bits_of(uint32 value)
+{
+	return value == 0 ? 0 : pg_leftmost_one_pos32(value) + 1;
+}
+
+/* Append numbers of so many bits each; returns the bytes taken. */
+static int
+pack(uint8 *out, const uint32 *values, int n, int bits)
+{
+	uint64		word = 0;
+	int			filled = 0;
+	uint8	   *to = out;
+
+	for (int i = 0; i < n; i++)
+	{
+		word |= (uint64) values[i] << filled;
+		for (filled += bits; filled >= 8; filled -= 8, word >>= 8)
+			*to++ = (uint8) word;
+	}
+	if (filled > 0)
+		*to++ = (uint8) word;
+	return to - out;
+}
+
+static inline int
+packed_bytes(int n, int bits)
+{
+	return (n * bits + 7) / 8;
+}
+
+/* Number i of so many bits; 8 bytes from its first one on must be readable. */
+static inline uint32
+unpack(const uint8 *bytes, int i, int bits)
+{
+	int			bit = i * bits;
+	uint64		word;
+
+	memcpy(&word, bytes + (bit >> 3), sizeof(word));
+#ifdef WORDS_BIGENDIAN
+	word = pg_bswap64(word);
+#endif
+	return (uint32) (word >> (bit & 7)) & (uint32) ((UINT64CONST(1) << bits) - 1);
+}
+
+/* ---- writing ---- */
+
+struct VsBm25Writer
+{
+	const ItemPointerData *tids;
+	const ItemPointerData *nulls;
+	VsBm25Segment segment;
+	BufFile    *postings;
+	uint64		npostings;		/* bytes in there */
+	BufFile    *dictionary;
+	char		page[VS_BM25_PAGE_BYTES];	/* of the dictionary */
+	int			filled;
+	VsBm25Skip *skips;
+	uint32		nskips;
+};
+
+VsBm25Writer *
+vs_bm25_writer_begin(const ItemPointerData *tids, uint32 ndocs, const ItemPointerData *nulls,
+					 uint32 nnulls, uint64 length)
+{
+	VsBm25Writer *writer = palloc0(sizeof(VsBm25Writer));
+
+	writer->tids = tids;
+	writer->nulls = nulls;
+	writer->segment.ndocs = ndocs;
+	writer->segment.nnulls = nnulls;
+	writer->segment.length = length;
+	writer->postings = BufFileCreateTemp(false);
+	writer->dictionary = BufFileCreateTemp(false);
+	return writer;
+}
+
+/* Encode a block; returns its bytes. */
+static int
+encode_block(const VsBm25Posting *postings, int n, uint32 base, VsBm25Skip *skip, uint8 *out)
+{
+	uint32		gaps[VS_BM25_BLOCK];
+	uint32		tfs[VS_BM25_BLOCK];
+	uint32		lengths[VS_BM25_BLOCK];
+	uint32		all_gaps = 0;
+	uint32		max_length = 0;
+	int			bytes;
+
+	skip->last = postings[n - 1].doc;
+	skip->max_tf = 0;
+	skip->min_length = 255;
+	for (int i = 0; i < n; i++)
+	{
+		gaps[i] = postings[i].doc - base;
+		base = postings[i].doc + 1;
+		all_gaps |= gaps[i];
+		tfs[i] = postings[i].tf - 1;
+		skip->max_tf = Max(skip->max_tf, postings[i].tf);
+		skip->min_length = Min(skip->min_length, postings[i].length);
+		max_length = Max(max_length, postings[i].length);
+	}
+	for (int i = 0; i < n; i++)
+		lengths[i] = postings[i].length - skip->min_length;
+	skip->gap_bits = bits_of(all_gaps);
+	skip->tf_bits = bits_of(skip->max_tf - 1);
+	skip->length_bits = bits_of(max_length - skip->min_length);
+	bytes = pack(out, gaps, n, skip->gap_bits);
+	bytes += pack(out + bytes, tfs, n, skip->tf_bits);
+	return bytes + pack(out + bytes, lengths, n, skip->length_bits);
+}
+
+/* Write postings: skips, then blocks; the blocks are made first. */
+static void
+write_postings(VsBm25Writer *writer, const VsBm25Posting *postings, uint32 n)
+{
+	uint32		nblocks = (n + VS_BM25_BLOCK - 1) / VS_BM25_BLOCK;
+	uint8	   *blocks = MemoryContextAllocHuge(CurrentMemoryContext,
+												(Size) nblocks * VS_BM25_BLOCK * 9);
+	uint32		bytes = 0;
+
+	if (nblocks > writer->nskips)
+	{
+		if (writer->skips)
+			pfree(writer->skips);
+		writer->nskips = nblocks * 2;
+		writer->skips = MemoryContextAllocHuge(GetMemoryChunkContext(writer),
+											   writer->nskips * sizeof(VsBm25Skip));
+	}
+	for (uint32 i = 0; i < nblocks; i++)
+	{
+		writer->skips[i].at = bytes;
+		bytes += encode_block(postings + i * VS_BM25_BLOCK,
+							  Min(VS_BM25_BLOCK, n - i * VS_BM25_BLOCK),
+							  i > 0 ? writer->skips[i - 1].last + 1 : 0,
+							  &writer->skips[i], blocks + bytes);
+	}
+	BufFileWrite(writer->postings, writer->skips, nblocks * sizeof(VsBm25Skip));
+	BufFileWrite(writer->postings, blocks, bytes);
+	writer->npostings += nblocks * sizeof(VsBm25Skip) + bytes;
+	pfree(blocks);
+}
+
+static uint64
+inline_posting(const VsBm25Posting *posting)
+{
+	return (uint64) posting->doc | (uint64) posting->tf << 32 | (uint64) posting->length << 56;
+}
+
+/* End a page of the dictionary. */
+static void
+end_dict_page(VsBm25Writer *writer)
+{
+	memset(writer->page + writer->filled, 0, VS_BM25_PAGE_BYTES - writer->filled);
+	BufFileWrite(writer->dictionary, writer->page, VS_BM25_PAGE_BYTES);
+	writer->segment.dict_pages++;
+	writer->filled = 0;
+}
+
+void
+vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length,
+					const VsBm25Posting *postings, uint32 n)
+{
+	uint64		place = n == 1 ? inline_posting(postings) : writer->npostings;
+	char	   *to;
+
+	Assert(n > 0 && length > 0 && length <= VS_MAX_TERM_BYTES);
+	if (writer->filled + 1 + length + sizeof(uint32) + sizeof(uint64) > VS_BM25_PAGE_BYTES)
+		end_dict_page(writer);
+	to = writer->page + writer->filled;
+	*(uint8 *) to++ = length;
+	memcpy(to, term, length);
+	memcpy(to + length, &n, sizeof(uint32));
+	memcpy(to + length + sizeof(uint32), &place, sizeof(uint64));
+	writer->filled += 1 + length + sizeof(uint32) + sizeof(uint64);
+	writer->segment.nterms++;
+	if (n > 1)
+		write_postings(writer, postings, n);
+}
+
+/* The pages of a segment, filled one after the other. */
+typedef struct Pages
+{
+	Relation	rel;
+	VsBm25Extent extent;
+	uint32		number;
+	int			filled;
+	char		bytes[VS_BM25_PAGE_BYTES];
+} Pages;
+
+static void
+end_page(Pages *pages)
+{
+	if (pages->filled == 0)
+		return;
+	CHECK_FOR_INTERRUPTS();
+	vs_bm25_page_write(pages->rel, &pages->extent, pages->number++, pages->bytes, pages->filled);
+	pages->filled = 0;
+}
+
+static void
+put(Pages *pages, const void *bytes, size_t n)
+{
+	const char *from = bytes;
+
+	while (n > 0)
+	{
+		size_t		part = Min(n, VS_BM25_PAGE_BYTES - pages->filled);
+
+		memcpy(pages->bytes + pages->filled, from, part);
+		pages->filled += part;
+		from += part;
+		n -= part;
+		if (pages->filled == VS_BM25_PAGE_BYTES)
+			end_page(pages);
+	}
+}
+
+static void
+put_file(Pages *pages, BufFile *file, uint64 n)
+{
+	char		bytes[BLCKSZ];
+
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		elog(ERROR, "vecstore: cannot rewind a temporary file");
+	while (n > 0)
+	{
+		size_t		part = Min(n, sizeof(bytes));
+
+		if (BufFileRead(file, bytes, part) != part)
+			elog(ERROR, "vecstore: a temporary file is too short");
+		put(pages, bytes, part);
+		n -= part;
+	}
+	BufFileClose(file);
+}
+
+/* Take an extent for the segment; what a crash left of another one is free again. */
+static VsBm25Extent
+take_extent(Relation rel, uint32 nblocks, bool merging)
+{
+	VsBm25MetaEdit edit;
+	VsBm25Meta *meta = vs_bm25_meta_begin(rel, &edit);
+	VsBm25Extent *slot = merging ? &meta->merging : &meta->flushing;
+	VsBm25Extent extent;
+
+	vs_bm25_extent_free(meta, slot);
+	*slot = extent = vs_bm25_extent_take(meta, nblocks);
+	vs_bm25_meta_commit(&edit);
+	return extent;
+}
+
+VsBm25Segment
+vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging)
+{
+	VsBm25Segment segment;
+	Pages	   *pages = palloc(sizeof(Pages));
+	uint64		dict_page;
+
+	if (writer->filled > 0)
+		end_dict_page(writer);
+	segment = writer->segment;
+	segment.postings_at = ((uint64) segment.ndocs + segment.nnulls) * sizeof(ItemPointerData);
+	dict_page = (segment.postings_at + writer->npostings + VS_BM25_PAGE_BYTES - 1) / VS_BM25_PAGE_BYTES;
+	segment.dict_at = dict_page * VS_BM25_PAGE_BYTES;
+	segment.extent = take_extent(rel, Max(1, dict_page + segment.dict_pages), merging);
+
+	pages->rel = rel;
+	pages->extent = segment.extent;
+	pages->number = 0;
+	pages->filled = 0;
+	put(pages, writer->tids, (size_t) segment.ndocs * sizeof(ItemPointerData));
+	put(pages, writer->nulls, (size_t) segment.nnulls * sizeof(ItemPointerData));
+	put_file(pages, writer->postings, writer->npostings);
+	end_page(pages);
+	put_file(pages, writer->dictionary, (uint64) segment.dict_pages * VS_BM25_PAGE_BYTES);
+	if (writer->skips)
+		pfree(writer->skips);
+	pfree(pages);
+	pfree(writer);
+	return segment;
+}
+
+/* ---- dictionary ---- */
+
+/* An entry of a page's bytes; returns its size, 0 behind the last one. */
+static int
+read_entry(const char *bytes, int left, VsBm25Entry *entry)
+{
+	int			size;
+
+	if (left < 1 || *(const uint8 *) bytes == 0)
+		return 0;
+	entry->length = *(const uint8 *) bytes;
+	size = 1 + entry->length + sizeof(uint32) + sizeof(uint64);
+	if (size > left)
+		return 0;
+	memcpy(entry->term, bytes + 1, entry->length);
+	memcpy(&entry->df, bytes + 1 + entry->length, sizeof(uint32));
+	memcpy(&entry->place, bytes + 1 + entry->length + sizeof(uint32), sizeof(uint64));
+	return size;
+}
+
+static int
+compare_terms(const char *a, int na, const char *b, int nb)
+{
+	int			order = memcmp(a, b, Min(na, nb));
+
+	return order != 0 ? order : na - nb;
+}
+
+/* The last page whose first term is not greater. */
+static uint32
+find_page(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, int length)
+{
+	uint32		low = 0;
+	uint32		high = segment->dict_pages;
+
+	while (high - low > 1)
+	{
+		uint32		middle = low + (high - low) / 2;
+		char		first[1 + VS_MAX_TERM_BYTES];
+
+		vs_bm25_read(reader, segment->dict_at + (uint64) middle * VS_BM25_PAGE_BYTES,
+					 first, sizeof(first));
+		if (*reader->stale)
+			break;
+		if (compare_terms(first + 1, (uint8) first[0], term, length) <= 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool
+vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, int length,
+			   VsBm25Entry *entry)
+{
+	char		bytes[BLCKSZ];
+	int			n;
+	int			size;
+
+	if (segment->dict_pages == 0)
+		return false;
+	n = vs_bm25_read_page(reader, segment->dict_at / VS_BM25_PAGE_BYTES +
+						  find_page(reader, segment, term, length), bytes);
+	for (int at = 0; (size = read_entry(bytes + at, n - at, entry)) > 0; at += size)
+	{
+		int			order = compare_terms(entry->term, entry->length, term, length);
+
+		if (order >= 0)
+			return order == 0;
+	}
+	return false;
+}
+
+void
+vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25Segment *segment)
+{
+	entries->reader = reader;
+	entries->segment = segment;
+	entries->page = 0;
+	entries->n = entries->at = 0;
+}
+
+bool
+vs_bm25_entries_next(VsBm25Entries *entries)
+{
+	int			size = read_entry(entries->bytes + entries->at, entries->n - entries->at, &entries->entry);
+
+	if (size == 0)
+	{
+		if (entries->page == entries->segment->dict_pages)
+			return false;
+		entries->n = vs_bm25_read_page(entries->reader, entries->segment->dict_at /
+									   VS_BM25_PAGE_BYTES + entries->page++, entries->bytes);
+		entries->at = 0;
+		size = read_entry(entries->bytes, entries->n, &entries->entry);
+	}
+	entries->at += size;
+	return size > 0;
+}
+
+/* ---- postings ---- */
+
+void
+vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader, const VsBm25Segment *segment,
+					const VsBm25Entry *entry)
+{
+	uint64		at = segment->postings_at + entry->place;
+
+	cursor->reader = reader;
+	cursor->df = entry->df;
+	cursor->nblocks = (entry->df + VS_BM25_BLOCK - 1) / VS_BM25_BLOCK;
+	cursor->block = 0;
+	cursor->n = cursor->at = 0;
+	cursor->skips = MemoryContextAllocHuge(CurrentMemoryContext,
+										   cursor->nblocks * sizeof(VsBm25Skip));
+	if (entry->df > 1)
+	{
+		vs_bm25_read(reader, at, cursor->skips, cursor->nblocks * sizeof(VsBm25Skip));
+		cursor->blocks_at = at + cursor->nblocks * sizeof(VsBm25Skip);
+		return;
+	}
+
+	/* The entry is the posting. */
+	memset(cursor->skips, 0, sizeof(VsBm25Skip));
+	cursor->docs[0] = cursor->skips->last = (uint32) entry->place;
+	cursor->tfs[0] = cursor->skips->max_tf = (entry->place >> 32) & VS_BM25_MAX_TF;
+	cursor->lengths[0] = cursor->skips->min_length = entry->place >> 56;
+	cursor->n = 1;
+	cursor->scored = true;
+}
+
+void
+vs_bm25_cursor_end(VsBm25Cursor *cursor)
+{
+	pfree(cursor->skips);
+}
+
+/* Postings in the present block. */
+static int
+block_count(const VsBm25Cursor *cursor)
+{
+	return Min(VS_BM25_BLOCK, cursor->df - cursor->block * VS_BM25_BLOCK);
+}
+
+/* Read the present block's documents; the rest waits until it is wanted. */
+static void
+read_block(VsBm25Cursor *cursor)
+{
+	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+	int			n = block_count(cursor);
+	uint32		doc = cursor->block > 0 ? skip[-1].last + 1 : 0;
+	int			bytes = packed_bytes(n, skip->gap_bits) + packed_bytes(n, skip->tf_bits) +
+		packed_bytes(n, skip->length_bits);
+
+	if (bytes > VS_BM25_BLOCK * 9)
+		*cursor->reader->stale = true;	/* nothing that was written */
+	else
+		vs_bm25_read(cursor->reader, cursor->blocks_at + skip->at, cursor->raw, bytes);
+	if (*cursor->reader->stale)
+	{
+		cursor->block = cursor->nblocks;
+		return;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		doc += unpack(cursor->raw, i, skip->gap_bits);
+		cursor->docs[i] = doc++;
+	}
+	cursor->n = n;
+	cursor->at = 0;
+	cursor->scored = false;
+}
+
+bool
+vs_bm25_cursor_shallow(VsBm25Cursor *cursor, uint32 doc)
+{
+	uint32		block = cursor->block;
+	uint32		step = 1;
+	uint32		end;
+
+	if (block >= cursor->nblocks)
+		return false;
+	if (cursor->skips[block].last >= doc)
+		return true;
+
+	/* Gallop, then halve. */
+	while (block + step < cursor->nblocks && cursor->skips[block + step].last < doc)
+	{
+		block += step;
+		step *= 2;
+	}
+	end = Min(block + step, cursor->nblocks);
+	while (end - block > 1)
+	{
+		uint32		middle = block + (end - block) / 2;
+
+		if (cursor->skips[middle].last < doc)
+			block = middle;
+		else
+			end = middle;
+	}
+	cursor->block = end;
+	cursor->n = 0;
+	return end < cursor->nblocks;
+}
+
+uint32
+vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
+{
+	if (!vs_bm25_cursor_shallow(cursor, doc))
+		return VS_BM25_NO_DOC;
+	if (cursor->n == 0)
+		read_block(cursor);
+	if (cursor->block >= cursor->nblocks)
+		return VS_BM25_NO_DOC;
+	while (cursor->at < cursor->n && cursor->docs[cursor->at] < doc)
+		cursor->at++;
+	if (cursor->at < cursor->n)
+		return cursor->docs[cursor->at];
+	*cursor->reader->stale = true;	/* the skip was wrong */
+	return VS_BM25_NO_DOC;
+}
+
+void
+vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length)
+{
+	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+
+	if (!cursor->scored)
+	{
+		const uint8 *tfs = cursor->raw + packed_bytes(cursor->n, skip->gap_bits);
+		const uint8 *lengths = tfs + packed_bytes(cursor->n, skip->tf_bits);
+
+		for (int i = 0; i < cursor->n; i++)
+		{
+			cursor->tfs[i] = unpack(tfs, i, skip->tf_bits) + 1;
+			cursor->lengths[i] = unpack(lengths, i, skip->length_bits) + skip->min_length;
+		}
+		cursor->scored = true;
+	}
+	*tf = cursor->tfs[cursor->at];
+	*length = cursor->lengths[cursor->at];
+}
+
+void
+vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *tids)
+{
+	vs_bm25_read(reader, (uint64) from * sizeof(ItemPointerData), tids,
+				 (size_t) n * sizeof(ItemPointerData));
+}

@@ -1,0 +1,140 @@
+/*
+ * bm25_segment.h
+ *		An immutable run of pages that indexes some documents: rows, postings,
+ *		dictionary.
+ *
+ *	rows		6 bytes each: TIDs of the rows with text, in order, whose numbers are
+ *				the documents' numbers here; then TIDs of the NULLs
+ *	postings	of each term, see below
+ *	dictionary	pages of entries in the order of memcmp(): length (1 byte), term, df
+ *				(4), place (8)
+ *
+ * The place of a term is where its postings begin, behind postings_at; of a term of
+ * one document it is the posting itself.
+ *
+ * Postings are cut into blocks of 128.  First come what tells of each block without a
+ * look into it (VsBm25Skip), then the blocks: gaps between documents less one, term
+ * frequencies less one, one-byte lengths less the least of them, each in as many bits
+ * as the largest takes.  A length is kept with each posting, not with the document: it
+ * is wanted whenever a posting is scored, and costs less here than another page.
+ *
+ * The bound of a block is what its largest frequency would score in its shortest
+ * document (block-max index: S. Ding, T. Suel, "Faster top-k document retrieval using
+ * block-max indexes", SIGIR 2011).
+ */
+#ifndef VECSTORE_BM25_SEGMENT_H
+#define VECSTORE_BM25_SEGMENT_H
+
+#include "hybrid/bm25_page.h"
+
+#define VS_BM25_BLOCK		128
+
+typedef struct VsBm25Posting
+{
+	uint32		doc;
+	uint32		tf;				/* 1 to VS_BM25_MAX_TF */
+	uint8		length;			/* as one byte, see bm25.h */
+} VsBm25Posting;
+
+#define VS_BM25_MAX_TF		0xFFFFFF
+
+typedef struct VsBm25Skip
+{
+	uint32		last;			/* its last document */
+	uint32		at;				/* bytes from the end of the skips */
+	uint8		gap_bits;
+	uint8		tf_bits;
+	uint8		length_bits;
+	uint8		min_length;
+	uint32		max_tf;
+} VsBm25Skip;
+
+/* ---- writing ---- */
+
+typedef struct VsBm25Writer VsBm25Writer;
+
+/* tids in order; both arrays stay until the end. */
+extern VsBm25Writer *vs_bm25_writer_begin(const ItemPointerData *tids, uint32 ndocs,
+										  const ItemPointerData *nulls, uint32 nnulls,
+										  uint64 length);
+
+/* The next term, in order, with its postings in the order of their documents. */
+extern void vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length,
+								const VsBm25Posting *postings, uint32 n);
+
+/*
+ * Write the pages; the extent stands in meta->merging or meta->flushing until the
+ * caller publishes the segment.
+ */
+extern VsBm25Segment vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging);
+
+/* ---- reading ---- */
+
+typedef struct VsBm25Entry
+{
+	uint8		length;
+	char		term[VS_MAX_TERM_BYTES];
+	uint32		df;
+	uint64		place;
+} VsBm25Entry;
+
+/* Look a term up; false if it is not there. */
+extern bool vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment,
+						   const char *term, int length, VsBm25Entry *entry);
+
+/* All entries in order. */
+typedef struct VsBm25Entries
+{
+	VsBm25Reader *reader;
+	const VsBm25Segment *segment;
+	uint32		page;			/* the next one */
+	int			n;				/* bytes of the present one */
+	int			at;
+	VsBm25Entry entry;
+	char		bytes[BLCKSZ];
+} VsBm25Entries;
+
+extern void vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader,
+								  const VsBm25Segment *segment);
+extern bool vs_bm25_entries_next(VsBm25Entries *entries);
+
+/* The postings of a term, block by block. */
+typedef struct VsBm25Cursor
+{
+	VsBm25Reader *reader;
+	uint64		blocks_at;
+	uint32		nblocks;
+	uint32		df;
+	VsBm25Skip *skips;
+	uint32		block;			/* the present one */
+	int			n;				/* postings in it, 0: not read yet */
+	int			at;
+	bool		scored;			/* tfs and lengths are there */
+	uint32		docs[VS_BM25_BLOCK];
+	uint32		tfs[VS_BM25_BLOCK];
+	uint8		lengths[VS_BM25_BLOCK];
+	uint8		raw[VS_BM25_BLOCK * 9 + 16];
+} VsBm25Cursor;
+
+#define VS_BM25_NO_DOC		PG_UINT32_MAX
+
+extern void vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader,
+								const VsBm25Segment *segment, const VsBm25Entry *entry);
+extern void vs_bm25_cursor_end(VsBm25Cursor *cursor);
+
+/*
+ * Make present the first block that may have the document or a later one, without
+ * reading it; false if there is none.
+ */
+extern bool vs_bm25_cursor_shallow(VsBm25Cursor *cursor, uint32 doc);
+
+/* Go to the first posting of the document or a later one; VS_BM25_NO_DOC at the end. */
+extern uint32 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc);
+
+/* Frequency and length at the present posting. */
+extern void vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length);
+
+/* TIDs of n documents from one on; of NULLs behind them. */
+extern void vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *tids);
+
+#endif							/* VECSTORE_BM25_SEGMENT_H */
