@@ -375,10 +375,22 @@ compare_hits_by_tid(const void *a, const void *b)
 							  (ItemPointer) &((const VsBm25Hit *) b)->tid);
 }
 
-static int
-compare_tids(const void *a, const void *b)
+/* The first of hits, sorted by TID, that is not before this one. */
+static int64
+first_hit(VsBm25Hit *hits, int64 n, ItemPointer tid)
 {
-	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+	int64		low = 0;
+
+	while (low < n)
+	{
+		int64		middle = low + (n - low) / 2;
+
+		if (ItemPointerCompare(&hits[middle].tid, tid) < 0)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
 }
 
 /* A list of TIDs that grows. */
@@ -437,6 +449,7 @@ vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int
 	int64		nhits = vs_bm25_top(rel, query, NULL, PG_INT64_MAX, &hits);
 	int64		hit = 0;
 	int64		left = 0;
+	ItemPointerData last;
 
 	qsort(hits, nhits, sizeof(VsBm25Hit), compare_hits_by_tid);
 	for (;;)
@@ -451,14 +464,18 @@ vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int
 			break;
 		vs_bm25_check_changed(rel, &meta);
 	}
-	qsort(all.tids, all.n, sizeof(ItemPointerData), compare_tids);
-	qsort(null_rows.tids, null_rows.n, sizeof(ItemPointerData), compare_tids);
 	for (int64 i = 0; i < all.n; i++)
 	{
-		while (hit < nhits && ItemPointerCompare(&hits[hit].tid, &all.tids[i]) < 0)
+		ItemPointerData tid = all.tids[i];
+
+		/* Within a segment they are in order. */
+		if (i > 0 && ItemPointerCompare(&tid, &last) < 0)
+			hit = first_hit(hits, nhits, &tid);
+		while (hit < nhits && ItemPointerCompare(&hits[hit].tid, &tid) < 0)
 			hit++;
-		if (hit == nhits || !ItemPointerEquals(&hits[hit].tid, &all.tids[i]))
-			all.tids[left++] = all.tids[i];
+		if (hit == nhits || !ItemPointerEquals(&hits[hit].tid, &tid))
+			all.tids[left++] = tid;
+		last = tid;
 	}
 	pfree(hits);
 	*tids = all.tids;
