@@ -179,7 +179,7 @@ sub check_texts
 			  . answer_sql($table, $query, 'index')
 			  . "SELECT 'sorted';"
 			  . answer_sql($table, $query, 'sort') . 'COMMIT');
-		my ($found, $sorted) = split /^sorted\n?/m, $out;
+		my ($found, $sorted) = split /\n?^sorted\n?/m, $out;
 
 		is($err, '', "$label, query '$query': no error");
 		ok(defined $sorted && ids($found) eq ids($sorted), "$label, query '$query': an index scan returns every row once");
