@@ -28,7 +28,8 @@ my $index_options = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_so
 
 # create_texts NODE, TABLE, ROWS: a table of reproducible texts, whose first words are
 # frequent and last ones rare, and its index.  One row in 25 is NULL, one in 100 has
-# some thousands of different words, which take several pages.
+# some thousands of different words, which take several pages.  No vacuum tries to make
+# the table shorter: for five seconds it would wait until nobody uses it.
 sub create_texts
 {
 	my ($node, $table, $rows) = @_;
@@ -50,7 +51,7 @@ sub create_texts
 		\$\$;
 		CREATE TABLE $table (
 			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-			body text) WITH (autovacuum_enabled = off);
+			body text) WITH (autovacuum_enabled = off, vacuum_truncate = off);
 		INSERT INTO $table (body)
 		SELECT CASE WHEN i % 25 = 0 THEN NULL WHEN i % 100 = 1 THEN long_text(i, 4000) ELSE test_text(i) END
 		FROM generate_series(1, $rows) i;
@@ -217,6 +218,42 @@ sub start_writers
 	return $run;
 }
 
+# Readers on a standby: pgbench tries again after a recovery conflict and gives up after
+# any other error.  A conflict between two statements ends the session, whatever the
+# access method: then others take its place.
+sub start_readers
+{
+	my ($node, $script) = @_;
+	local $ENV{PGOPTIONS} = $index_options;
+
+	return start_workload($node, 7, '-c', 2, '-P', 1, '--max-tries=0', '-f', $script);
+}
+
+# Keep readers at work for so many seconds.
+sub read_on
+{
+	my ($node, $script, $runs, $seconds) = @_;
+
+	for (my $i = 0; $i < 5 * $seconds; $i++)
+	{
+		push @$runs, start_readers($node, $script)
+		  if !is_running($runs->[-1]) && ${ $runs->[-1]{err} } =~ /terminating connection due to conflict/;
+		usleep(200_000);
+	}
+	return;
+}
+
+# No session of a server met another error than a recovery conflict.
+sub check_errors
+{
+	my ($node, $label) = @_;
+	my @bad = grep { /ERROR:|WARNING:/ && !/canceling statement due to conflict with recovery/ }
+	  split /\n/, slurp_file($node->logfile);
+
+	is(scalar @bad, 0, "$label: no error and no warning in the log") or diag(join "\n", @bad[0 .. ($#bad < 9 ? $#bad : 9)]);
+	return;
+}
+
 # ---- crashes ----
 
 # Replaying a whole page hides a wrong delta, so some runs do without; some check after
@@ -290,6 +327,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM unlogged'),
 	'100', 'unlogged table: the rows from before the crash are gone');
 
 check_no_crash($node, 'all rounds');
+check_errors($node, 'all rounds');
 $node->stop;
 
 # ---- a standby ----
@@ -320,8 +358,6 @@ foreach my $feedback ('off', 'on')
 	create_texts($primary, $table, $feedback eq 'off' ? 500 : 0);
 	$primary->wait_for_catchup($standby, 'replay');
 
-	# Readers during replay.  pgbench tries again after a recovery conflict and gives
-	# up after any other error.
 	my $complete = complete_sql($table, 'w:a w:b w:c');
 	my $read = write_script($standby, $table, 'read', qq{
 \\set a random(0, 20)
@@ -331,24 +367,20 @@ SELECT id, body <@> bm25_query('w:a w:b w:c', '${table}_body_idx') FROM $table
 ORDER BY body <@> bm25_query('w:a w:b w:c', '${table}_body_idx') LIMIT 10;
 $complete
 });
-	my $reads;
-	{
-		local $ENV{PGOPTIONS} = $index_options;
-		$reads = start_workload($standby, 7, '-c', 2, '-P', 1, '--max-tries=0', '-f', $read);
-	}
+	my @reads = (start_readers($standby, $read));
 	my $writes = start_writers($primary, $table, 7, 1, 500);
-	usleep(4_000_000);
+	read_on($standby, $read, \@reads, 4);
 	ok(is_running($writes), "$label: the writers are running");
 	$primary->safe_psql('postgres', "DELETE FROM $table WHERE id % 3 = 0");
 	$primary->safe_psql('postgres', "VACUUM (INDEX_CLEANUP on) $table");
-	usleep(1_000_000);
+	read_on($standby, $read, \@reads, 1);
 	$primary->safe_psql('postgres', "REINDEX INDEX ${table}_body_idx");
-	usleep(1_000_000);
-	ok(is_running($reads), "$label: the readers are still running");
-	stop_workload($reads, "$label, readers during replay");
-	like(${ $reads->{err} }, qr/^progress: \S+ s, [0-9.]*[1-9]/m, "$label: readers got answers")
-	  or diag(${ $reads->{err} });
-	note(${ $reads->{err} });
+	read_on($standby, $read, \@reads, 1);
+	ok(is_running($reads[-1]), "$label: the readers are still running");
+	stop_workload($_, "$label, readers during replay") foreach @reads;
+	my $progress = join '', map { ${ $_->{err} } } @reads;
+	like($progress, qr/^progress: \S+ s, [0-9.]*[1-9]/m, "$label: readers got answers")
+	  or diag($progress);
 	stop_workload($writes, "$label, writers");
 	wait_for_sessions($primary);
 
@@ -378,5 +410,7 @@ foreach my $table ('feedback_off', 'feedback_on')
 	check_texts($standby, $table, "$table, promoted and vacuumed");
 }
 check_no_crash($standby, 'promoted standby');
+check_errors($standby, 'standby');
+check_errors($primary, 'primary');
 $standby->stop;
 done_testing();
