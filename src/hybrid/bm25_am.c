@@ -387,7 +387,7 @@ am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	return stats;
 }
 
-/* ---- costs, validation ---- */
+/* ---- costs, properties ---- */
 
 /*
  * A search reads postings of a few terms: say of a tenth of the index, at a fraction of
@@ -411,12 +411,6 @@ am_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *sta
 	*startup = 10 * random_page_cost + 0.02 * rows * cpu_operator_cost;
 	*total = *startup + rows * cpu_index_tuple_cost +
 		0.1 * path->indexinfo->pages * seq_page_cost;
-}
-
-static bool
-am_validate(Oid opclass)
-{
-	return true;
 }
 
 static bool
@@ -451,7 +445,7 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 	am->amcostestimate = am_costestimate;
 	am->amoptions = am_options;
 	am->amproperty = am_property;
-	am->amvalidate = am_validate;
+	am->amvalidate = vs_bm25_validate;
 	am->ambeginscan = vs_bm25_beginscan;
 	am->amrescan = vs_bm25_rescan;
 	am->amgettuple = vs_bm25_gettuple;

@@ -33,6 +33,9 @@ extern void vs_bm25_tokenizer_config(Relation index, VsTokenizerConfig *config);
 extern double vs_bm25_k1(Relation index);
 extern double vs_bm25_b(Relation index);
 
+/* bm25_validate.c: whether an operator class is one for this access method. */
+extern bool vs_bm25_validate(Oid opclass);
+
 /* bm25_scan.c */
 extern IndexScanDesc vs_bm25_beginscan(Relation index, int nkeys, int norderbys);
 extern void vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,

@@ -19,14 +19,14 @@ vs_bm25_analyzer_open(Relation index)
 	VsTokenizerConfig config;
 
 	analyzer->tsvector = TupleDescAttr(index->rd_att, 0)->atttypid == TSVECTOROID;
+
+	/* Rows of type tsvector need no tokenizer, but queries are text always. */
+	vs_bm25_tokenizer_config(index, &config);
+	analyzer->stream = vs_token_stream_open(&config);
 	if (analyzer->tsvector)
 		strlcpy(analyzer->version, "tsvector", sizeof(analyzer->version));
 	else
-	{
-		vs_bm25_tokenizer_config(index, &config);
-		analyzer->stream = vs_token_stream_open(&config);
 		vs_token_stream_version(analyzer->stream, analyzer->version);
-	}
 	return analyzer;
 }
 

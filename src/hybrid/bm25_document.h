@@ -30,7 +30,7 @@ typedef struct VsBm25Document
 typedef struct VsBm25Analyzer
 {
 	bool		tsvector;		/* the column is one already */
-	VsTokenStream *stream;		/* else */
+	VsTokenStream *stream;		/* of texts; of queries in any case */
 	char		version[VS_TOKENIZER_VERSION_BYTES];
 } VsBm25Analyzer;
 

@@ -595,25 +595,29 @@ vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback c
 	ItemPointerData *nulls;
 	uint32		ndocs;
 	uint32		nnulls;
-	VsBm25Writer *writer;
+	VsBm25Writer *writer = NULL;
 	VsBm25Segment merged;
+	uint64		length = 0;
 
 	vs_bm25_meta_read(rel, meta);
 	for (int i = 0; i < n; i++)
 		begin_source(&sources[i], rel, &meta->segments[numbers[i]], &stale);
 	ndocs = merge_rows(sources, n, false, callback, callback_state, &tids);
 	nnulls = merge_rows(sources, n, true, callback, callback_state, &nulls);
-	writer = vs_bm25_writer_begin(tids, ndocs, nulls, nnulls, 0);
-	merged.length = merge_terms(sources, n, writer);
+
+	/* Where no row is left there is nothing to write, nor temporary files to close. */
+	if (ndocs + nnulls > 0)
+	{
+		writer = vs_bm25_writer_begin(tids, ndocs, nulls, nnulls, 0);
+		length = merge_terms(sources, n, writer);
+	}
 	if (stale)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
 				 errhint("REINDEX the index.")));
-	if (ndocs + nnulls > 0)
+	if (writer)
 	{
-		uint64		length = merged.length;
-
 		merged = vs_bm25_writer_end(writer, rel, true);
 		merged.length = length;
 	}
@@ -621,7 +625,7 @@ vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback c
 		vs_bm25_writer_cancel(writer);
 	for (int i = 0; i < n; i++)
 		end_source(&sources[i]);
-	replace_segments(rel, sources, n, ndocs + nnulls > 0 ? &merged : NULL);
+	replace_segments(rel, sources, n, writer ? &merged : NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -411,6 +411,9 @@ index_matches(Relation index, Node *expression, int varno)
 	AttrNumber	column = index->rd_index->indkey.values[0];
 	Node	   *indexed;
 
+	/* A varchar column, or one of a domain, is text by a relabel. */
+	while (IsA(expression, RelabelType))
+		expression = (Node *) ((RelabelType *) expression)->arg;
 	if (column != 0)
 		return IsA(expression, Var) && ((Var *) expression)->varattno == column;
 	indexed = linitial(RelationGetIndexExpressions(index));
@@ -419,7 +422,9 @@ index_matches(Relation index, Node *expression, int varno)
 		indexed = copyObject(indexed);
 		ChangeVarNodes(indexed, 1, varno, 0);
 	}
-	return equal(strip_implicit_coercions(indexed), strip_implicit_coercions(expression));
+	while (IsA(indexed, RelabelType))
+		indexed = (Node *) ((RelabelType *) indexed)->arg;
+	return equal(indexed, expression);
 }
 
 /*

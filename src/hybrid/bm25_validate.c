@@ -1,0 +1,114 @@
+/*
+ * bm25_validate.c
+ *		Is an operator class usable with vecstore_bm25?
+ *
+ * It needs two ordering operators that return float8: strategy 1, whose right side is
+ * text, for the planner to rewrite, and strategy 2, whose right side is bm25query.  The
+ * left side is the type of the class, and that is one the index can take apart.  There
+ * are no support functions.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/amvalidate.h"
+#include "access/htup_details.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_type.h"
+#include "hybrid/bm25_am.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+#define TEXT_STRATEGY	1
+#define QUERY_STRATEGY	2
+
+/* Report one fault; the opclass is not valid. */
+#define complain(...) \
+	do { \
+		valid = false; \
+		ereport(INFO, \
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg(__VA_ARGS__))); \
+	} while (0)
+
+/* Whether a type is the bm25query of the extension that has the operator's function. */
+static bool
+is_bm25query(Oid type, Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Form_pg_type form;
+	bool		is;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	is = strcmp(NameStr(form->typname), "bm25query") == 0 &&
+		form->typnamespace == get_func_namespace(get_opcode(operator));
+	ReleaseSysCache(tuple);
+	return is;
+}
+
+/* Operators: strategies 1 and 2, each once, nothing else. */
+static bool
+validate_operators(const char *opclass, Oid family, Oid type)
+{
+	CatCList   *list = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
+	bool		valid = true;
+	bool		found[QUERY_STRATEGY + 1] = {false};
+
+	for (int i = 0; i < list->n_members; i++)
+	{
+		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
+		const char *name = format_operator(op->amopopr);
+
+		if (op->amopstrategy < TEXT_STRATEGY || op->amopstrategy > QUERY_STRATEGY ||
+			op->amoppurpose != AMOP_ORDER)
+			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that is not ordering strategy %d or %d",
+					 opclass, name, TEXT_STRATEGY, QUERY_STRATEGY);
+		else if (op->amopstrategy == TEXT_STRATEGY ? op->amoprighttype != TEXTOID :
+				 !is_bm25query(op->amoprighttype, op->amopopr))
+			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s with the wrong right side for strategy %d",
+					 opclass, name, op->amopstrategy);
+		else if (!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype) ||
+				 !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
+			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that does not order by float8",
+					 opclass, name);
+		else if (op->amoplefttype == type)
+			found[op->amopstrategy] = true;
+	}
+	ReleaseCatCacheList(list);
+	for (int strategy = TEXT_STRATEGY; strategy <= QUERY_STRATEGY; strategy++)
+		if (!found[strategy])
+			complain("operator class \"%s\" of access method vecstore_bm25 lacks the operator of strategy %d",
+					 opclass, strategy);
+	return valid;
+}
+
+bool
+vs_bm25_validate(Oid opclassoid)
+{
+	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclassoid));
+	Form_pg_opclass opclass;
+	CatCList   *procs;
+	const char *name;
+	bool		valid = true;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", opclassoid);
+	opclass = (Form_pg_opclass) GETSTRUCT(tuple);
+	name = NameStr(opclass->opcname);
+	if (opclass->opcintype != TEXTOID && opclass->opcintype != TSVECTOROID)
+		complain("operator class \"%s\" of access method vecstore_bm25 is for type %s; it must be text or tsvector",
+				 name, format_type_be(opclass->opcintype));
+	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(opclass->opcfamily));
+	if (procs->n_members > 0)
+		complain("operator class \"%s\" of access method vecstore_bm25 has support functions; there are none",
+				 name);
+	ReleaseCatCacheList(procs);
+	valid &= validate_operators(name, opclass->opcfamily, opclass->opcintype);
+	ReleaseSysCache(tuple);
+	return valid;
+}
