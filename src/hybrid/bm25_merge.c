@@ -621,8 +621,6 @@ vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback c
 		merged = vs_bm25_writer_end(writer, rel, true);
 		merged.length = length;
 	}
-	else
-		vs_bm25_writer_cancel(writer);
 	for (int i = 0; i < n; i++)
 		end_source(&sources[i]);
 	replace_segments(rel, sources, n, writer ? &merged : NULL);

@@ -295,16 +295,6 @@ vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging)
 	return segment;
 }
 
-void
-vs_bm25_writer_cancel(VsBm25Writer *writer)
-{
-	BufFileClose(writer->postings);
-	BufFileClose(writer->dictionary);
-	if (writer->skips)
-		pfree(writer->skips);
-	pfree(writer);
-}
-
 /* ---- dictionary ---- */
 
 /* An entry of a page's bytes; returns its size, 0 behind the last one. */

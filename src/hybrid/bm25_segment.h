@@ -68,9 +68,6 @@ extern void vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int leng
  */
 extern VsBm25Segment vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging);
 
-/* Write nothing: there is no row. */
-extern void vs_bm25_writer_cancel(VsBm25Writer *writer);
-
 /* ---- reading ---- */
 
 typedef struct VsBm25Entry
