@@ -74,7 +74,7 @@ typedef struct VsBm25Hit
 extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after,
 						 int64 k, VsBm25Hit **hits);
 
-/* TIDs of all rows with text that have none of the terms, and of all NULLs. */
+/* TIDs of all rows with text that have none of the terms, and of all NULLs, in order. */
 extern void vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int64 *n,
 						 ItemPointerData **nulls, int64 *nnulls);
 

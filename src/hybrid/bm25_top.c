@@ -375,22 +375,10 @@ compare_hits_by_tid(const void *a, const void *b)
 							  (ItemPointer) &((const VsBm25Hit *) b)->tid);
 }
 
-/* The first of hits, sorted by TID, that is not before this one. */
-static int64
-first_hit(VsBm25Hit *hits, int64 n, ItemPointer tid)
+static int
+compare_tids(const void *a, const void *b)
 {
-	int64		low = 0;
-
-	while (low < n)
-	{
-		int64		middle = low + (n - low) / 2;
-
-		if (ItemPointerCompare(&hits[middle].tid, tid) < 0)
-			low = middle + 1;
-		else
-			n = middle;
-	}
-	return low;
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
 }
 
 /* A list of TIDs that grows. */
@@ -413,6 +401,18 @@ add_tids(Tids *list, int64 n)
 	}
 	list->n += n;
 	return list->tids + list->n - n;
+}
+
+/* Those of one segment are in order already. */
+static void
+sort_tids(Tids *list)
+{
+	for (int64 i = 1; i < list->n; i++)
+		if (compare_tids(&list->tids[i - 1], &list->tids[i]) > 0)
+		{
+			qsort(list->tids, list->n, sizeof(ItemPointerData), compare_tids);
+			break;
+		}
 }
 
 /* All rows of the index. */
@@ -449,7 +449,6 @@ vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int
 	int64		nhits = vs_bm25_top(rel, query, NULL, PG_INT64_MAX, &hits);
 	int64		hit = 0;
 	int64		left = 0;
-	ItemPointerData last;
 
 	qsort(hits, nhits, sizeof(VsBm25Hit), compare_hits_by_tid);
 	for (;;)
@@ -464,18 +463,14 @@ vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int
 			break;
 		vs_bm25_check_changed(rel, &meta);
 	}
+	sort_tids(&all);
+	sort_tids(&null_rows);
 	for (int64 i = 0; i < all.n; i++)
 	{
-		ItemPointerData tid = all.tids[i];
-
-		/* Within a segment they are in order. */
-		if (i > 0 && ItemPointerCompare(&tid, &last) < 0)
-			hit = first_hit(hits, nhits, &tid);
-		while (hit < nhits && ItemPointerCompare(&hits[hit].tid, &tid) < 0)
+		while (hit < nhits && ItemPointerCompare(&hits[hit].tid, &all.tids[i]) < 0)
 			hit++;
-		if (hit == nhits || !ItemPointerEquals(&hits[hit].tid, &tid))
-			all.tids[left++] = tid;
-		last = tid;
+		if (hit == nhits || !ItemPointerEquals(&hits[hit].tid, &all.tids[i]))
+			all.tids[left++] = all.tids[i];
 	}
 	pfree(hits);
 	*tids = all.tids;
