@@ -75,7 +75,9 @@ SELECT id FROM few ORDER BY body <@> 'solar cells' LIMIT 2 OFFSET 1;
 SELECT id FROM few ORDER BY body <@> 'solar cells' OFFSET 5;
 SELECT id FROM few ORDER BY body <@> 'solar cells' LIMIT 0;
 -- the other direction is a sort
+RESET enable_seqscan;
 EXPLAIN (COSTS OFF) SELECT id FROM few ORDER BY body <@> 'solar' DESC LIMIT 2;
+SET enable_seqscan = off;
 SELECT id FROM few ORDER BY body <@> 'solar' DESC NULLS LAST, id LIMIT 2;
 -- no ORDER BY
 SELECT id, round((body <@> 'solar')::numeric, 6) AS score FROM few WHERE body <@> 'solar' < 0 ORDER BY id;
@@ -222,22 +224,22 @@ SELECT outcome('SELECT ''a''::text <@> bm25_query(''a'', ''vectors_body'')');
 
 CREATE TABLE texts (id integer, body text);
 INSERT INTO texts VALUES (1, 'The houses ran'), (2, 'HOUSE-BOATS run'), (3, 'der Häuser Haus'), (4, 'a house'), (5, NULL), (6, 'the the');
-CREATE FUNCTION try(tokenizer text, options text, json text) RETURNS TABLE (query text, n integer, matches integer, good boolean) LANGUAGE plpgsql AS $$
+CREATE FUNCTION try(tokenizer text, options text, more text) RETURNS TABLE (query text, n integer, matches integer, good boolean) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE INDEX texts_body ON texts USING vecstore_bm25 (body) WITH (tokenizer = %L%s)', tokenizer, options);
 	RETURN QUERY SELECT q, a.n, a.matches, a.same_order AND a.same_scores AND a.same_sorted FROM unnest(ARRAY['The house', 'haus']) q,
-		agree('texts', q, tokens => format('vecstore_tokenize(body, %L, %L)', tokenizer, json), query_tokens => format('vecstore_tokenize($1, %L, %L)', tokenizer, json)) a;
+		agree('texts', q, tokens => format('vecstore_tokenize(body, %L, %L)', tokenizer, more), query_tokens => format('vecstore_tokenize($1, %L, %L)', tokenizer, more)) a;
 	DROP INDEX texts_body;
 END
 $$;
-SELECT tokenizer, json, t.* FROM (VALUES
+SELECT tokenizer, more, t.* FROM (VALUES
 	('simple', '', '{}'), ('whitespace', '', '{}'), ('ngram', ', min_gram = 2, max_gram = 3', '{"min_gram": 2, "max_gram": 3}'),
 	('language', ', language = german', '{"language": "german"}'),
 	('language', ', language = english, stemmer = none', '{"language": "english", "stemmer": "none"}'),
 	('language', ', language = english, stopwords = none', '{"language": "english", "stopwords": "none"}'),
 	('language', ', language = english, stopwords = english', '{"language": "english", "stopwords": "english"}'),
-	('english', '', '{}'), ('pg_catalog.german', '', '{}')) o(tokenizer, options, json), try(tokenizer, options, json) t;
-SELECT options, outcome('CREATE INDEX ON texts USING vecstore_bm25 (body) WITH (' || options || ')') FROM unnest(ARRAY[
+	('english', '', '{}'), ('pg_catalog.german', '', '{}')) o(tokenizer, options, more), try(tokenizer, options, more) t;
+SELECT options, regexp_replace(outcome('CREATE INDEX ON texts USING vecstore_bm25 (body) WITH (' || options || ')'), 'Stemmers are .*', 'Stemmers are these.') AS outcome FROM unnest(ARRAY[
 	'tokenizer = nosuch', 'k1 = -1', 'k1 = 101', 'k1 = NaN', 'b = 1.1', 'b = -0.1', 'b = x', 'language = german', 'tokenizer = language, language = klingon',
 	'tokenizer = language, language = german, stemmer = x', 'tokenizer = language, language = german, stopwords = ''../x''',
 	'tokenizer = ngram, min_gram = 3, max_gram = 2', 'tokenizer = ngram, max_gram = 1000', 'nosuch = 1']) options;
