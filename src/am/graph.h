@@ -342,8 +342,8 @@ extern int64 vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertice
 /*
  * Mend the list of a vertex that has dead neighbours: those of them in the
  * set go, and the dead ones' own neighbours compete for the places; on level 0
- * some stay free.  True if
- * there was something to mend; degrees are told of the new list of level 0.
+ * some stay free.  True if there was something to mend; degrees are told of the
+ * new list of level 0.
  */
 extern bool vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
 							const VsIdSet *dead, VsInDegrees *degrees);

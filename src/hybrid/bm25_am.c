@@ -8,9 +8,6 @@
 #include "access/relation.h"
 #include "access/reloptions.h"
 #include "access/tableam.h"
-#include "catalog/index.h"
-#include "catalog/pg_am.h"
-#include "commands/defrem.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "funcapi.h"
@@ -22,17 +19,13 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
-#include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
-#include "pgstat.h"
-#include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/backend_progress.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
-#include "utils/selfuncs.h"
 
 /* An insert merges at most so many blocks, 4 MB: tens of milliseconds. */
 #define MERGE_BY_INSERT		512
@@ -314,11 +307,7 @@ count_dead(Relation rel, const VsBm25Segment *segment, IndexBulkDeleteCallback c
 		done += part;
 	}
 	vs_bm25_reader_end(&reader);
-	if (stale)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
-				 errhint("REINDEX the index.")));
+	vs_bm25_check_segments(rel, stale);
 	stats->tuples_removed += dead;
 	stats->num_index_tuples += n - dead;
 	return dead > 0;

@@ -9,8 +9,7 @@
 #include "catalog/pg_type.h"
 #include "hybrid/bm25_am.h"
 #include "hybrid/bm25_document.h"
-#include "hybrid/bm25_segment.h"
-#include "tsearch/ts_type.h"
+#include "hybrid/tsterms.h"
 
 VsBm25Analyzer *
 vs_bm25_analyzer_open(Relation index)
@@ -30,21 +29,13 @@ vs_bm25_analyzer_open(Relation index)
 	return analyzer;
 }
 
-int
-vs_bm25_compare_terms(const char *a, int na, const char *b, int nb)
-{
-	int			order = memcmp(a, b, Min(na, nb));
-
-	return order != 0 ? order : na - nb;
-}
-
 static int
 compare(const void *a, const void *b)
 {
 	const VsBm25Term *x = a;
 	const VsBm25Term *y = b;
 
-	return vs_bm25_compare_terms(x->term, x->length, y->term, y->length);
+	return vs_compare_lexemes(x->term, x->length, y->term, y->length);
 }
 
 /* Sort terms and let each be there once. */
@@ -115,7 +106,7 @@ vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document)
 			continue;
 		term->term = strings + words[i].pos;
 		term->length = Min(words[i].len, VS_MAX_TERM_BYTES);
-		term->tf = words[i].haspos ? Max(1, POSDATALEN(vector, &words[i])) : 1;
+		term->tf = vs_count_positions(vector, &words[i]);
 		document->length += term->tf;
 		document->n++;
 	}
@@ -151,7 +142,7 @@ vs_bm25_document_find(const VsBm25Document *document, const char *term, int leng
 	{
 		int			middle = low + (high - low) / 2;
 		const VsBm25Term *found = &document->terms[middle];
-		int			order = vs_bm25_compare_terms(found->term, found->length, term, length);
+		int			order = vs_compare_lexemes(found->term, found->length, term, length);
 
 		if (order == 0)
 			return found;

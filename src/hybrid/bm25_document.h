@@ -50,6 +50,4 @@ extern void vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document);
 extern const VsBm25Term *vs_bm25_document_find(const VsBm25Document *document,
 											   const char *term, int length);
 
-extern int	vs_bm25_compare_terms(const char *a, int na, const char *b, int nb);
-
 #endif							/* VECSTORE_BM25_DOCUMENT_H */

@@ -14,6 +14,7 @@
 #include "hybrid/bm25_merge.h"
 #include "hybrid/bm25_pending.h"
 #include "hybrid/bm25_segment.h"
+#include "hybrid/tsterms.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -164,7 +165,7 @@ compare_collected(const void *a, const void *b)
 	const CollectedTerm *x = *(CollectedTerm *const *) a;
 	const CollectedTerm *y = *(CollectedTerm *const *) b;
 
-	return vs_bm25_compare_terms(x->key.term, x->key.length, y->key.term, y->key.length);
+	return vs_compare_lexemes(x->key.term, x->key.length, y->key.term, y->key.length);
 }
 
 static int
@@ -374,6 +375,16 @@ vs_bm25_flush(Relation rel)
 
 /* ---- merging ---- */
 
+void
+vs_bm25_check_segments(Relation rel, bool stale)
+{
+	if (stale)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
+				 errhint("REINDEX the index.")));
+}
+
 /* A segment that is merged. */
 typedef struct Source
 {
@@ -489,7 +500,7 @@ least_term(Source *sources, int n)
 	for (int i = 0; i < n; i++)
 		if (sources[i].more &&
 			(least == NULL ||
-			 vs_bm25_compare_terms(sources[i].entries->entry.term, sources[i].entries->entry.length,
+			 vs_compare_lexemes(sources[i].entries->entry.term, sources[i].entries->entry.length,
 								   least->entries->entry.term, least->entries->entry.length) < 0))
 			least = &sources[i];
 	return least;
@@ -611,11 +622,7 @@ vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback c
 		writer = vs_bm25_writer_begin(tids, ndocs, nulls, nnulls, 0);
 		length = merge_terms(sources, n, writer);
 	}
-	if (stale)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
-				 errhint("REINDEX the index.")));
+	vs_bm25_check_segments(rel, stale);
 	if (writer)
 	{
 		merged = vs_bm25_writer_end(writer, rel, true);

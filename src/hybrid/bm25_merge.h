@@ -30,6 +30,12 @@ extern void vs_bm25_add_collected(Relation rel, VsBm25Collector *collector);
 extern void vs_bm25_flush(Relation rel);
 
 /*
+ * Raise XX002 if segments were found stale by one who holds the MERGE lock: nobody else
+ * gives any up.
+ */
+extern void vs_bm25_check_segments(Relation rel, bool stale);
+
+/*
  * Merge n segments, by number, into one; rows that the callback calls dead are left
  * out.  The caller holds the MERGE lock.
  */

@@ -6,6 +6,7 @@
 #include "compat.h"
 
 #include "hybrid/bm25_segment.h"
+#include "hybrid/tsterms.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/buffile.h"
@@ -315,14 +316,6 @@ read_entry(const char *bytes, int left, VsBm25Entry *entry)
 	return size;
 }
 
-static int
-compare_terms(const char *a, int na, const char *b, int nb)
-{
-	int			order = memcmp(a, b, Min(na, nb));
-
-	return order != 0 ? order : na - nb;
-}
-
 /* The last page whose first term is not greater. */
 static uint32
 find_page(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, int length)
@@ -339,7 +332,7 @@ find_page(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, 
 					 first, sizeof(first));
 		if (*reader->stale)
 			break;
-		if (compare_terms(first + 1, (uint8) first[0], term, length) <= 0)
+		if (vs_compare_lexemes(first + 1, (uint8) first[0], term, length) <= 0)
 			low = middle;
 		else
 			high = middle;
@@ -361,7 +354,7 @@ vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment, const char *t
 						  find_page(reader, segment, term, length), bytes);
 	for (int at = 0; (size = read_entry(bytes + at, n - at, entry)) > 0; at += size)
 	{
-		int			order = compare_terms(entry->term, entry->length, term, length);
+		int			order = vs_compare_lexemes(entry->term, entry->length, term, length);
 
 		if (order >= 0)
 			return order == 0;

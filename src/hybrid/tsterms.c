@@ -86,20 +86,13 @@ vs_query_terms(TSQuery query, int *nterms)
 	return terms;
 }
 
-/* How many positions a lexeme has; one without any occurs once. */
-static inline int
-count_positions(const TSVectorData *document, const WordEntry *entry)
-{
-	return entry->haspos ? POSDATALEN(document, entry) : 1;
-}
-
 uint32
 vs_document_length(const TSVectorData *document)
 {
 	uint32		length = 0;
 
 	for (int i = 0; i < document->size; i++)
-		length += count_positions(document, &document->entries[i]);
+		length += vs_count_positions(document, &document->entries[i]);
 	return length;
 }
 

@@ -38,6 +38,13 @@ extern uint32 vs_document_length(const TSVectorData *document);
 extern double vs_term_frequency(const TSVectorData *document, const VsTerm *term,
 								const double *weights, int *from);
 
+/* How many positions a lexeme has; one without any occurs once. */
+static inline int
+vs_count_positions(const TSVectorData *document, const WordEntry *entry)
+{
+	return entry->haspos ? POSDATALEN(document, entry) : 1;
+}
+
 /* As memcmp() and then by length, the order of lexemes in a tsvector. */
 static inline int
 vs_compare_lexemes(const char *a, int a_len, const char *b, int b_len)
