@@ -10,17 +10,21 @@ EXTENSION = vecstore vecstore_pgvector
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.control)
 MODULE_big = vecstore
 
-# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am, hybrid.
+# One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am,
+# filter <- hybrid <- collection.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c) $(GENERATED))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
-# What flex and bison make of the filter language.
-GENERATED = build/gen/filter_gram.c build/gen/filter_scan.c
+# What flex and bison make of the grammars.
+GENERATED = $(patsubst %.y,build/gen/%.c,$(notdir $(wildcard src/*/*_gram.y))) \
+	$(patsubst %.l,build/gen/%.c,$(notdir $(wildcard src/*/*_scan.l)))
+vpath %.y $(sort $(dir $(wildcard src/*/*_gram.y)))
+vpath %.l $(sort $(dir $(wildcard src/*/*_scan.l)))
 
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
-	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql \
-	src/collection/schema.sql src/collection/filter.sql)
+	src/collection/schema.sql src/filter/filter.sql \
+	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build build/gen
 
@@ -69,11 +73,11 @@ vecstore_pgvector--$(EXTVERSION).sql: src/pgvector/vecstore_pgvector.sql
 	cp $< $@
 
 # A server built without flex and bison leaves FLEX and BISON empty.
-build/gen/filter_gram.c: src/collection/filter_gram.y
+build/gen/%_gram.c: %_gram.y
 	@mkdir -p $(@D)
 	$(or $(BISON),bison) -d -o $@ $<
 
-build/gen/filter_scan.c: src/collection/filter_scan.l
+build/gen/%_scan.c: %_scan.l
 	@mkdir -p $(@D)
 	$(or $(FLEX),flex) -o $@ $<
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collection/filter.h"
+#include "filter/filter.h"
 
 /* Every block by itself, so that the address sanitizer sees where each one ends. */
 typedef struct TreeMemory

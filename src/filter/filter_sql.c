@@ -37,8 +37,8 @@
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
-#include "collection/filter.h"
-#include "collection/filter_sql.h"
+#include "filter/filter.h"
+#include "filter/filter_sql.h"
 
 /* Keys repeat with every value of a list: conditions may be longer than filters, within limits. */
 #define MAX_SQL_BYTES	(16 * 1024 * 1024)

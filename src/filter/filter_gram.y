@@ -10,7 +10,7 @@
 }
 %code requires
 {
-#include "collection/filter_parse.h"
+#include "filter/filter_parse.h"
 }
 
 %code

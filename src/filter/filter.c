@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "collection/filter.h"
-#include "collection/filter_parse.h"
+#include "filter/filter.h"
+#include "filter/filter_parse.h"
 
 /* So many zeroed bytes. */
 void *

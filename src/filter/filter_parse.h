@@ -8,7 +8,7 @@
 
 #include <setjmp.h>
 
-#include "collection/filter.h"
+#include "filter/filter.h"
 
 typedef struct VsFilterParse
 {
