@@ -74,8 +74,14 @@ typedef struct VsBm25Hit
 extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after,
 						 int64 k, VsBm25Hit **hits);
 
-/* TIDs of all rows with text that have none of the terms, and of all NULLs, in order. */
-extern void vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int64 *n,
-						 ItemPointerData **nulls, int64 *nnulls);
+/*
+ * The k rows of least TIDs behind one (NULL: from the first on) that have text but none
+ * of the terms, or that are NULL; in order; returns how many there are.  tids has room
+ * for k.
+ */
+extern int64 vs_bm25_rest(Relation rel, const VsBm25Query *query, const ItemPointerData *after,
+						  int64 k, ItemPointerData *tids);
+extern int64 vs_bm25_nulls(Relation rel, const ItemPointerData *after, int64 k,
+						   ItemPointerData *tids);
 
 #endif							/* VECSTORE_BM25_QUERY_H */

@@ -5,8 +5,8 @@
  * A scan fetches the best documents in batches, each four times as large as the one
  * before, from where the last one ended; nothing is held between two batches but the
  * query with its statistics.  Behind the last match come the rows without one, then
- * the NULLs: so LIMIT is filled, whatever a filter keeps, and the answer is that of a
- * sort.
+ * the NULLs, in batches, too: so LIMIT is filled, whatever a filter keeps, and the answer
+ * is that of a sort.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -40,14 +40,11 @@ typedef struct VsBm25Scan
 	VsBm25Query *query;
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
-	int64		nhits;
-	bool		last_batch;
 	VsBm25Hit	last;			/* of the batches before */
-	ItemPointerData *rest;
-	int64		nrest;
-	ItemPointerData *nulls;
-	int64		nnulls;
-	int64		next;			/* in whatever phase */
+	ItemPointerData *tids;		/* instead of hits, behind the matches */
+	int64		n;				/* in the batch */
+	bool		last_batch;
+	int64		next;
 } VsBm25Scan;
 
 IndexScanDesc
@@ -107,6 +104,16 @@ read_query(IndexScanDesc scan)
 	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
 }
 
+/* Begin with what is to be returned next. */
+static void
+begin_phase(VsBm25Scan *state, Phase phase)
+{
+	state->phase = phase;
+	state->k = FIRST_BATCH;
+	state->n = state->next = 0;
+	state->last_batch = false;
+}
+
 static void
 start(IndexScanDesc scan)
 {
@@ -118,45 +125,43 @@ start(IndexScanDesc scan)
 	state->batch_context = AllocSetContextCreate(state->context, "vecstore_bm25 batch",
 												 ALLOCSET_DEFAULT_SIZES);
 	state->query = read_query(scan);
-	state->k = FIRST_BATCH;
-	state->phase = PHASE_MATCHES;
 	if (state->query == NULL)
 		state->query = &none;
+	begin_phase(state, state->query->n > 0 ? PHASE_MATCHES : PHASE_REST);
 }
 
-/* The next batch of matches; false if there is none. */
+/* Fetch the phase's next batch; false if there is none. */
 static bool
 next_batch(IndexScanDesc scan)
 {
 	VsBm25Scan *state = scan->opaque;
-	bool		first = state->k == FIRST_BATCH;
+	Relation	rel = scan->indexRelation;
+	bool		first = state->n == 0;
 	MemoryContext old;
 
-	if (state->last_batch || state->query->n == 0)
+	if (state->last_batch)
 		return false;
-	if (!first)
-		state->last = state->hits[state->nhits - 1];
+	if (!first && state->phase == PHASE_MATCHES)
+		state->last = state->hits[state->n - 1];
+	else if (!first)
+		state->last.tid = state->tids[state->n - 1];
 	MemoryContextReset(state->batch_context);
 	old = MemoryContextSwitchTo(state->batch_context);
-	state->nhits = vs_bm25_top(scan->indexRelation, state->query, first ? NULL : &state->last,
-							   state->k, &state->hits);
+	if (state->phase == PHASE_MATCHES)
+		state->n = vs_bm25_top(rel, state->query, first ? NULL : &state->last, state->k, &state->hits);
+	else
+	{
+		const ItemPointerData *after = first ? NULL : &state->last.tid;
+
+		state->tids = palloc_extended(state->k * sizeof(ItemPointerData), MCXT_ALLOC_HUGE);
+		state->n = state->phase == PHASE_NULLS ? vs_bm25_nulls(rel, after, state->k, state->tids) :
+			vs_bm25_rest(rel, state->query, after, state->k, state->tids);
+	}
 	MemoryContextSwitchTo(old);
-	state->last_batch = state->nhits < state->k;
+	state->last_batch = state->n < state->k;
 	state->k *= BATCH_GROWTH;
 	state->next = 0;
-	return state->nhits > 0;
-}
-
-/* Get the rows without a match, and the NULLs. */
-static void
-read_rest(IndexScanDesc scan)
-{
-	VsBm25Scan *state = scan->opaque;
-
-	MemoryContextReset(state->batch_context);
-	vs_bm25_rest(scan->indexRelation, state->query, &state->rest, &state->nrest,
-				 &state->nulls, &state->nnulls);
-	state->next = 0;
+	return state->n > 0;
 }
 
 /* Give a row to the executor. */
@@ -188,32 +193,16 @@ vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
 		start(scan);
 	while (!found && state->phase != PHASE_END)
 	{
-		if (state->phase == PHASE_MATCHES)
+		if (state->next == state->n && !next_batch(scan))
+			begin_phase(state, state->phase + 1);
+		else if (state->phase == PHASE_MATCHES)
 		{
-			if (state->next < state->nhits || next_batch(scan))
-			{
-				const VsBm25Hit *hit = &state->hits[state->next++];
+			const VsBm25Hit *hit = &state->hits[state->next++];
 
-				found = give(scan, &hit->tid, hit->score, false);
-				continue;
-			}
-			read_rest(scan);
-			state->phase = PHASE_REST;
+			found = give(scan, &hit->tid, hit->score, false);
 		}
-		else if (state->phase == PHASE_REST)
-		{
-			if (state->next < state->nrest)
-				found = give(scan, &state->rest[state->next++], 0, false);
-			else
-			{
-				state->phase = PHASE_NULLS;
-				state->next = 0;
-			}
-		}
-		else if (state->next < state->nnulls)
-			found = give(scan, &state->nulls[state->next++], 0, true);
 		else
-			state->phase = PHASE_END;
+			found = give(scan, &state->tids[state->next++], 0, state->phase == PHASE_NULLS);
 	}
 	MemoryContextSwitchTo(old);
 	return found;

@@ -1,0 +1,231 @@
+/*
+ * bm25_rest.c
+ *		The rows of an index behind the last match, in the order of their TIDs.
+ *
+ * A query with fewer matches than rows are wanted goes on with these, usually with a
+ * few of them: so they are read in batches from where the last one ended, each with a
+ * look at the metapage of its own.  Segments and the pending rows are sources in order,
+ * which are merged.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "hybrid/bm25_pending.h"
+#include "hybrid/bm25_query.h"
+#include "hybrid/bm25_segment.h"
+#include "miscadmin.h"
+
+#define CHUNK	128
+
+/* A term of the query in a segment. */
+typedef struct Term
+{
+	VsBm25Reader reader;
+	VsBm25Cursor cursor;
+} Term;
+
+/* Rows in the order of TIDs: of a segment, or of memory (no terms, nothing left). */
+typedef struct Source
+{
+	VsBm25Reader reader;
+	uint32		next;			/* the first row that is not in the chunk yet */
+	uint32		end;
+	Term	  **terms;			/* whose documents are passed over */
+	int			nterms;
+	ItemPointerData *tids;
+	int			n;
+	int			at;
+} Source;
+
+/* The first of the rows from begin to end that stands behind a TID. */
+static uint32
+find_after(VsBm25Reader *reader, uint32 begin, uint32 end, const ItemPointerData *after)
+{
+	while (begin < end)
+	{
+		uint32		middle = begin + (end - begin) / 2;
+		ItemPointerData tid;
+
+		vs_bm25_read_tids(reader, middle, 1, &tid);
+		if (ItemPointerCompare(&tid, (ItemPointer) after) > 0)
+			end = middle;
+		else
+			begin = middle + 1;
+	}
+	return begin;
+}
+
+static void
+begin_terms(Source *source, Relation rel, const VsBm25Query *query, const VsBm25Segment *segment,
+			bool *stale)
+{
+	VsBm25Entry entry;
+
+	source->terms = palloc(Max(query->n, 1) * sizeof(Term *));
+	for (int i = 0; i < query->n; i++)
+	{
+		Term	   *term;
+
+		if (!vs_bm25_lookup(&source->reader, segment, query->terms[i].term, query->terms[i].length, &entry))
+			continue;
+		term = source->terms[source->nterms++] = palloc(sizeof(Term));
+		vs_bm25_reader_init(&term->reader, rel, &segment->extent, stale);
+		vs_bm25_cursor_init(&term->cursor, &term->reader, segment, &entry);
+	}
+}
+
+/* The rows of a segment with text but none of the query's terms, or without a query the NULLs. */
+static void
+begin_segment(Source *source, Relation rel, const VsBm25Query *query, const VsBm25Segment *segment,
+			  const ItemPointerData *after, bool *stale)
+{
+	memset(source, 0, sizeof(Source));
+	vs_bm25_reader_init(&source->reader, rel, &segment->extent, stale);
+	source->next = query ? 0 : segment->ndocs;
+	source->end = query ? segment->ndocs : segment->ndocs + segment->nnulls;
+	source->tids = palloc(CHUNK * sizeof(ItemPointerData));
+	if (query)
+		begin_terms(source, rel, query, segment, stale);
+	if (after)
+		source->next = find_after(&source->reader, source->next, source->end, after);
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+static void
+begin_pending(Source *source, Relation rel, const VsBm25Query *query, const VsBm25Meta *meta,
+			  const ItemPointerData *after, bool *stale)
+{
+	VsBm25Pending pending;
+	VsBm25Document document;
+	int			size = CHUNK;
+
+	memset(source, 0, sizeof(Source));
+	source->tids = palloc(size * sizeof(ItemPointerData));
+	vs_bm25_pending_begin(&pending, rel, meta, stale);
+	while (vs_bm25_pending_next(&pending, &document))
+	{
+		if (document.null != (query == NULL) ||
+			(query && vs_bm25_score_document(query, &document) > 0) ||
+			(after && ItemPointerCompare(&document.tid, (ItemPointer) after) <= 0))
+			continue;
+		if (source->n == size)
+			source->tids = repalloc_huge(source->tids, (size *= 2) * sizeof(ItemPointerData));
+		source->tids[source->n++] = document.tid;
+	}
+	vs_bm25_pending_end(&pending);
+	qsort(source->tids, source->n, sizeof(ItemPointerData), compare_tids);
+}
+
+static void
+end_source(Source *source)
+{
+	for (int i = 0; i < source->nterms; i++)
+	{
+		vs_bm25_cursor_end(&source->terms[i]->cursor);
+		vs_bm25_reader_end(&source->terms[i]->reader);
+	}
+	if (source->reader.rel)
+		vs_bm25_reader_end(&source->reader);
+}
+
+static bool
+has_term(Source *source, uint32 doc)
+{
+	for (int i = 0; i < source->nterms; i++)
+		if (vs_bm25_cursor_seek(&source->terms[i]->cursor, doc) == doc)
+			return true;
+	return false;
+}
+
+/* The source's present row, NULL at its end. */
+static const ItemPointerData *
+peek(Source *source)
+{
+	while (source->at == source->n && source->next < source->end)
+	{
+		uint32		first = source->next;
+		int			n = Min(source->end - first, CHUNK);
+
+		CHECK_FOR_INTERRUPTS();
+		vs_bm25_read_tids(&source->reader, first, n, source->tids);
+		source->next += n;
+		source->n = source->at = 0;
+		for (int i = 0; i < n; i++)
+			if (!has_term(source, first + i))
+				source->tids[source->n++] = source->tids[i];
+	}
+	return source->at < source->n ? &source->tids[source->at] : NULL;
+}
+
+/* Take the k least TIDs of all sources. */
+static int64
+merge(Source *sources, int nsources, int64 k, ItemPointerData *tids, const bool *stale)
+{
+	int64		n = 0;
+
+	while (n < k && !*stale)
+	{
+		const ItemPointerData *least = NULL;
+		int			from = 0;
+
+		for (int i = 0; i < nsources; i++)
+		{
+			const ItemPointerData *tid = peek(&sources[i]);
+
+			if (tid && (least == NULL || ItemPointerCompare((ItemPointer) tid, (ItemPointer) least) < 0))
+			{
+				least = tid;
+				from = i;
+			}
+		}
+		if (least == NULL)
+			break;
+		tids[n++] = *least;
+		sources[from].at++;
+	}
+	return n;
+}
+
+/* The rest for a query, the NULLs without one. */
+static int64
+read_batch(Relation rel, const VsBm25Query *query, const ItemPointerData *after, int64 k,
+		   ItemPointerData *tids)
+{
+	Source		sources[VS_BM25_MAX_SEGMENTS + 1];
+	VsBm25Meta	meta;
+
+	for (;;)
+	{
+		bool		stale = false;
+		int64		n;
+
+		vs_bm25_meta_read(rel, &meta);
+		begin_pending(&sources[0], rel, query, &meta, after, &stale);
+		for (int i = 0; i < meta.nsegments; i++)
+			begin_segment(&sources[i + 1], rel, query, &meta.segments[i], after, &stale);
+		n = merge(sources, meta.nsegments + 1, k, tids, &stale);
+		for (int i = 0; i <= meta.nsegments; i++)
+			end_source(&sources[i]);
+		if (!stale)
+			return n;
+		vs_bm25_check_changed(rel, &meta);
+	}
+}
+
+int64
+vs_bm25_rest(Relation rel, const VsBm25Query *query, const ItemPointerData *after, int64 k,
+			 ItemPointerData *tids)
+{
+	return read_batch(rel, query, after, k, tids);
+}
+
+int64
+vs_bm25_nulls(Relation rel, const ItemPointerData *after, int64 k, ItemPointerData *tids)
+{
+	return read_batch(rel, NULL, after, k, tids);
+}
