@@ -25,11 +25,15 @@ extern double vs_bm25_idf(double n, double df);
  */
 extern void vs_bm25_norms(double norms[VS_BM25_LENGTHS], double k1, double b, double avgdl);
 
-/* What a term that occurs tf times adds to the score, per unit of its idf. */
+/*
+ * What a term that occurs tf times adds to the score, per unit of its idf.  Written so
+ * that rounding keeps the order: a larger tf or a smaller norm never has a smaller
+ * weight, on which the bounds of top-k searches rely.
+ */
 static inline double
 vs_bm25_weight(double tf, double norm)
 {
-	return tf > 0 ? tf / (tf + norm) : 0;
+	return tf > 0 ? 1 / (1 + norm / tf) : 0;
 }
 
 #endif							/* VECSTORE_BM25_H */

@@ -10,6 +10,8 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -166,21 +168,30 @@ typedef struct Counts
 	double		docs;
 	double		length;
 	double	   *df;
+	VsBm25Found *found;
 } Counts;
 
 static void
 count_segment(Relation rel, const VsBm25Segment *segment, const VsBm25Document *query,
 			  Counts *counts, bool *stale)
 {
+	VsBm25Found *found = palloc0(offsetof(VsBm25Found, terms) + query->n * sizeof(found->terms[0]));
 	VsBm25Reader reader;
 	VsBm25Entry entry;
 
 	counts->docs += segment->ndocs;
 	counts->length += segment->length;
+	found->generation = segment->extent.generation;
+	found->next = counts->found;
+	counts->found = found;
 	vs_bm25_reader_init(&reader, rel, &segment->extent, stale);
 	for (int i = 0; i < query->n; i++)
 		if (vs_bm25_lookup(&reader, segment, query->terms[i].term, query->terms[i].length, &entry))
+		{
+			found->terms[i].df = entry.df;
+			found->terms[i].place = entry.place;
 			counts->df[i] += entry.df;
+		}
 	vs_bm25_reader_end(&reader);
 }
 
@@ -224,6 +235,7 @@ count_index(Relation rel, const VsBm25Document *query, Counts *counts)
 		count_pending(rel, &meta, query, &mine, &stale);
 		if (!stale)
 		{
+			counts->found = mine.found;
 			counts->docs += mine.docs;
 			counts->length += mine.length;
 			for (int i = 0; i < query->n; i++)
@@ -257,6 +269,19 @@ count_all(Relation rel, const VsBm25Document *query, Counts *counts)
 	}
 }
 
+/*
+ * The finest unit in which no sum of scores overflows: 2^-40, unless a query has a term a
+ * million times.
+ */
+static double
+choose_scale(double largest)
+{
+	int			exponent;
+
+	frexp(largest, &exponent);
+	return ldexp(1, Min(40, 60 - exponent));
+}
+
 VsBm25Query *
 vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 {
@@ -264,6 +289,7 @@ vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 	Relation	rel = open_index(oid);
 	VsBm25Document document;
 	Counts		counts = {0};
+	double		largest = 0;
 
 	check_rights(rel);
 	vs_bm25_analyze_text(vs_bm25_analyzer_open(rel), text, bytes, &document);
@@ -271,24 +297,30 @@ vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 	count_all(rel, &document, &counts);
 
 	query->n = document.n;
+	query->index = oid;
+	query->found = rel->rd_rel->relkind == RELKIND_INDEX ? counts.found : NULL;
 	query->terms = palloc(Max(document.n, 1) * sizeof(VsBm25QueryTerm));
 	for (int i = 0; i < document.n; i++)
 	{
 		query->terms[i].term = document.terms[i].term;
 		query->terms[i].length = document.terms[i].length;
 		query->terms[i].factor = document.terms[i].tf * vs_bm25_idf(counts.docs, counts.df[i]);
+		largest += query->terms[i].factor;
 	}
+	query->scale = choose_scale(largest);
+	for (int i = 0; i < query->n; i++)
+		query->terms[i].factor *= query->scale;
 	vs_bm25_norms(query->norms, vs_bm25_k1(rel), vs_bm25_b(rel),
 				  counts.docs > 0 ? counts.length / counts.docs : 0);
 	relation_close(rel, NoLock);
 	return query;
 }
 
-double
+int64
 vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document)
 {
 	uint8		length = vs_bm25_encode_length(document->length);
-	double		score = 0;
+	int64		score = 0;
 
 	for (int i = 0; i < query->n; i++)
 	{
@@ -296,7 +328,7 @@ vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document)
 													   query->terms[i].length);
 
 		if (term)
-			score += vs_bm25_term_score(query, i, Min(term->tf, 0xFFFFFF), length);
+			score += vs_bm25_term_score(query, i, Min(term->tf, VS_BM25_MAX_TF), length);
 	}
 	return score;
 }
@@ -342,7 +374,6 @@ vecstore_bm25_text(PG_FUNCTION_ARGS)
 	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
 	text	   *string = PG_GETARG_TEXT_PP(0);
 	VsBm25Document document;
-	double		score;
 
 	if (prepared->analyzer->tsvector)
 		ereport(ERROR,
@@ -350,8 +381,7 @@ vecstore_bm25_text(PG_FUNCTION_ARGS)
 				 errmsg("the index of the query is on a column of type tsvector, not text")));
 	vs_bm25_analyze_text(prepared->analyzer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string),
 						 &document);
-	score = vs_bm25_score_document(prepared->query, &document);
-	PG_RETURN_FLOAT8(score > 0 ? -score : 0);
+	PG_RETURN_FLOAT8(vs_bm25_rank(prepared->query, vs_bm25_score_document(prepared->query, &document)));
 }
 
 /* tsvector <@> bm25query */
@@ -361,11 +391,9 @@ vecstore_bm25_tsvector(PG_FUNCTION_ARGS)
 {
 	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
 	VsBm25Document document;
-	double		score;
 
 	vs_bm25_analyze_tsvector(PG_GETARG_DATUM(0), &document);
-	score = vs_bm25_score_document(prepared->query, &document);
-	PG_RETURN_FLOAT8(score > 0 ? -score : 0);
+	PG_RETURN_FLOAT8(vs_bm25_rank(prepared->query, vs_bm25_score_document(prepared->query, &document)));
 }
 
 /* text <@> text and tsvector <@> text, when no index was found. */

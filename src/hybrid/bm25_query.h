@@ -24,17 +24,33 @@ typedef struct VsBm25QueryTerm
 {
 	const char *term;
 	int			length;
-	double		factor;			/* idf, as often as the query has the term */
+	double		factor;			/* idf, as often as the query has the term; times scale */
 } VsBm25QueryTerm;
+
+/* What the dictionary of a segment says of the query's terms. */
+typedef struct VsBm25Found
+{
+	uint32		generation;
+	struct VsBm25Found *next;
+	struct
+	{
+		uint32		df;			/* 0: not there */
+		uint64		place;
+	}			terms[FLEXIBLE_ARRAY_MEMBER];
+} VsBm25Found;
 
 /*
  * Statistics are those of the moment the query was prepared: all its scores go
- * together.  Scores add up in the order of the terms, wherever they are computed.
+ * together.  Scores are integers, in units of 1 / scale, so that their sums are the same
+ * in whatever order they are added up.
  */
 typedef struct VsBm25Query
 {
 	int			n;
 	VsBm25QueryTerm *terms;		/* in the order of memcmp() */
+	double		scale;
+	Oid			index;
+	VsBm25Found *found;			/* of the index's segments, unless it is partitioned */
 	double		norms[VS_BM25_LENGTHS];
 } VsBm25Query;
 
@@ -44,14 +60,22 @@ typedef struct VsBm25Query
  */
 extern VsBm25Query *vs_bm25_query_prepare(Oid index, const char *text, size_t bytes);
 
-static inline double
+/* What a term adds to a score: at least 1. */
+static inline int64
 vs_bm25_term_score(const VsBm25Query *query, int term, uint32 tf, uint8 length)
 {
-	return query->terms[term].factor * vs_bm25_weight(tf, query->norms[length]);
+	return (int64) (query->terms[term].factor * vs_bm25_weight(tf, query->norms[length])) + 1;
 }
 
 /* The score of a document; 0 if it has none of the terms. */
-extern double vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document);
+extern int64 vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document);
+
+/* Minus a score, as SQL has it. */
+static inline double
+vs_bm25_rank(const VsBm25Query *query, int64 score)
+{
+	return score > 0 ? -(double) score / query->scale : 0;
+}
 
 /*
  * A reader met pages that are not what the metapage said.  Returns if that has changed
@@ -63,7 +87,7 @@ extern void vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta);
 
 typedef struct VsBm25Hit
 {
-	double		score;
+	int64		score;
 	ItemPointerData tid;
 } VsBm25Hit;
 

@@ -20,7 +20,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
-#define FIRST_BATCH		32
+#define FIRST_BATCH		16
 #define BATCH_GROWTH	4
 
 typedef enum Phase
@@ -166,7 +166,7 @@ next_batch(IndexScanDesc scan)
 
 /* Give a row to the executor. */
 static bool
-give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
+give(IndexScanDesc scan, const ItemPointerData *tid, double rank, bool null)
 {
 	scan->xs_heaptid = *tid;
 	scan->xs_recheck = false;
@@ -175,7 +175,7 @@ give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
 	{
 		bool		no_query = scan->orderByData[0].sk_flags & SK_ISNULL;
 
-		scan->xs_orderbyvals[0] = Float8GetDatum(score > 0 ? -score : 0);
+		scan->xs_orderbyvals[0] = Float8GetDatum(rank);
 		scan->xs_orderbynulls[0] = null || no_query;
 	}
 	return true;
@@ -199,7 +199,7 @@ vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
 		{
 			const VsBm25Hit *hit = &state->hits[state->next++];
 
-			found = give(scan, &hit->tid, hit->score, false);
+			found = give(scan, &hit->tid, vs_bm25_rank(state->query, hit->score), false);
 		}
 		else
 			found = give(scan, &state->tids[state->next++], 0, state->phase == PHASE_NULLS);

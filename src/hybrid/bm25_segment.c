@@ -512,25 +512,45 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 	return VS_BM25_NO_DOC;
 }
 
+/* Unpack the frequencies and lengths of the present block. */
+static void
+unpack_scores(VsBm25Cursor *cursor)
+{
+	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+	const uint8 *tfs = cursor->raw + packed_bytes(cursor->n, skip->gap_bits);
+	const uint8 *lengths = tfs + packed_bytes(cursor->n, skip->tf_bits);
+
+	if (cursor->scored)
+		return;
+	for (int i = 0; i < cursor->n; i++)
+	{
+		cursor->tfs[i] = unpack(tfs, i, skip->tf_bits) + 1;
+		cursor->lengths[i] = unpack(lengths, i, skip->length_bits) + skip->min_length;
+	}
+	cursor->scored = true;
+}
+
 void
 vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length)
 {
-	const VsBm25Skip *skip = &cursor->skips[cursor->block];
-
-	if (!cursor->scored)
-	{
-		const uint8 *tfs = cursor->raw + packed_bytes(cursor->n, skip->gap_bits);
-		const uint8 *lengths = tfs + packed_bytes(cursor->n, skip->tf_bits);
-
-		for (int i = 0; i < cursor->n; i++)
-		{
-			cursor->tfs[i] = unpack(tfs, i, skip->tf_bits) + 1;
-			cursor->lengths[i] = unpack(lengths, i, skip->length_bits) + skip->min_length;
-		}
-		cursor->scored = true;
-	}
+	unpack_scores(cursor);
 	*tf = cursor->tfs[cursor->at];
 	*length = cursor->lengths[cursor->at];
+}
+
+int
+vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs, const uint32 **tfs,
+					const uint8 **lengths)
+{
+	int			first = cursor->at;
+
+	unpack_scores(cursor);
+	while (cursor->at < cursor->n && cursor->docs[cursor->at] < end)
+		cursor->at++;
+	*docs = cursor->docs + first;
+	*tfs = cursor->tfs + first;
+	*lengths = cursor->lengths + first;
+	return cursor->at - first;
 }
 
 void

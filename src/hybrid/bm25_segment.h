@@ -134,6 +134,13 @@ extern uint32 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc);
 /* Frequency and length at the present posting. */
 extern void vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length);
 
+/*
+ * Pass over the postings from the present one on that are before a document and in the
+ * present block; returns how many, and where they stand.
+ */
+extern int	vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs,
+								const uint32 **tfs, const uint8 **lengths);
+
 /* TIDs of n documents from one on; of NULLs behind them. */
 extern void vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *tids);
 

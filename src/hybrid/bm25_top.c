@@ -2,15 +2,18 @@
  * bm25_top.c
  *		The best documents of an index.
  *
- * Segments one after the other, then the pending rows; what is found raises the bar
- * for what comes.  In a segment documents are met in order, by WAND with the bounds of
- * blocks (A. Broder et al., "Efficient query evaluation using a two-level retrieval
- * process", CIKM 2003; S. Ding, T. Suel, SIGIR 2011): cursors sorted by document, the
- * first of them whose bounds together pass the bar is the pivot; no document before it
- * can pass.
+ * Segments one after the other, then the pending rows; what is found raises the bar for
+ * what comes.  In a segment, windows of documents one after the other, by block-max
+ * MaxScore (H. Turtle, J. Flood, "Query evaluation: strategies and optimizations",
+ * Information Processing and Management 31, 1995; S. Ding, T. Suel, SIGIR 2011): from
+ * the bounds of the blocks that reach into the window follows how much each term can
+ * add there.  The terms whose bounds together stay below the bar are not worth a look
+ * by themselves; the postings of the others, the essential ones, are added up, and only
+ * for documents that may pass the bar the rest is looked up.
  *
- * The result is exact, ties included: what has the same score as the worst kept is
- * looked at, and the lesser TID wins.
+ * The result is exact, ties included: scores are integers, whose sums and bounds know no
+ * rounding, and of the same score the lesser TID wins.  In a segment this is the order of
+ * the documents, so TIDs are read only to compare with other segments, and at the end.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -19,39 +22,82 @@
 #include "hybrid/bm25_query.h"
 #include "hybrid/bm25_segment.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* Bounds are sums in another order than scores: allow for rounding. */
-#define SLACK	(1.0 + 1e-9)
+/* Documents of a window at most; at least, unless there is but one term. */
+#define WINDOW		8192
+#define NARROW		512
 
-/* The k best so far: a heap, the worst first. */
+/* ---- the best so far ---- */
+
+/* Where a document was found. */
+#define PENDING		(-1)
+
+typedef struct Found
+{
+	int64		score;
+	int			segment;		/* or PENDING */
+	uint32		doc;
+	bool		has_tid;
+	ItemPointerData tid;
+} Found;
+
+/* The k best: a heap, the worst first. */
 typedef struct Best
 {
-	VsBm25Hit  *hits;
+	Found	   *found;
 	int64		n;
 	int64		k;
 	int64		size;
-	const VsBm25Hit *after;
+	const VsBm25Hit *after;		/* those before are not wanted, nor itself */
+	VsBm25Reader *rows;			/* of each segment */
 } Best;
 
+static const ItemPointerData *
+get_tid(Best *best, Found *found)
+{
+	if (!found->has_tid)
+		vs_bm25_read_tids(&best->rows[found->segment], found->doc, 1, &found->tid);
+	found->has_tid = true;
+	return &found->tid;
+}
+
 /* Whether a comes before b in the result. */
-static inline bool
-is_better(const VsBm25Hit *a, const VsBm25Hit *b)
+static bool
+is_better(Best *best, Found *a, Found *b)
 {
 	if (a->score != b->score)
 		return a->score > b->score;
-	return ItemPointerCompare((ItemPointer) &a->tid, (ItemPointer) &b->tid) < 0;
+	if (a->segment == b->segment && a->segment != PENDING)
+		return a->doc < b->doc;
+	return ItemPointerCompare((ItemPointer) get_tid(best, a), (ItemPointer) get_tid(best, b)) < 0;
 }
 
-/* The least score that may still be among the best. */
-static inline double
-bar(const Best *best)
+/* Whether it comes behind the batches before. */
+static bool
+is_wanted(Best *best, Found *found)
 {
-	return best->n < best->k ? 0 : best->hits[0].score;
+	const VsBm25Hit *after = best->after;
+
+	if (after == NULL || found->score < after->score)
+		return true;
+	return found->score == after->score &&
+		ItemPointerCompare((ItemPointer) get_tid(best, found), (ItemPointer) &after->tid) > 0;
+}
+
+/* The least score that one more document of a segment must have to be among the best. */
+static inline int64
+bar(const Best *best, int segment)
+{
+	if (best->n < best->k)
+		return 1;
+	/* Documents come in order: what has the worst one's score now is worse. */
+	return best->found[0].score + (best->found[0].segment == segment);
 }
 
 static void
-sift_down(Best *best, VsBm25Hit hit)
+sift_down(Best *best, Found found)
 {
 	int64		i = 0;
 
@@ -61,41 +107,41 @@ sift_down(Best *best, VsBm25Hit hit)
 
 		if (child >= best->n)
 			break;
-		if (child + 1 < best->n && is_better(&best->hits[child], &best->hits[child + 1]))
+		if (child + 1 < best->n && is_better(best, &best->found[child], &best->found[child + 1]))
 			child++;
-		if (!is_better(&hit, &best->hits[child]))
+		if (!is_better(best, &found, &best->found[child]))
 			break;
-		best->hits[i] = best->hits[child];
+		best->found[i] = best->found[child];
 		i = child;
 	}
-	best->hits[i] = hit;
+	best->found[i] = found;
 }
 
 static void
-offer(Best *best, VsBm25Hit hit)
+offer(Best *best, Found found)
 {
 	int64		i;
 
-	if (best->after && !is_better(best->after, &hit))
+	if (!is_wanted(best, &found))
 		return;
 	if (best->n == best->k)
 	{
-		if (is_better(&hit, &best->hits[0]))
-			sift_down(best, hit);
+		if (is_better(best, &found, &best->found[0]))
+			sift_down(best, found);
 		return;
 	}
 	if (best->n == best->size)
 	{
 		best->size *= 2;
-		best->hits = repalloc_huge(best->hits, best->size * sizeof(VsBm25Hit));
+		best->found = repalloc_huge(best->found, best->size * sizeof(Found));
 	}
 	for (i = best->n++; i > 0; i = (i - 1) / 2)
 	{
-		if (!is_better(&best->hits[(i - 1) / 2], &hit))
+		if (!is_better(best, &best->found[(i - 1) / 2], &found))
 			break;
-		best->hits[i] = best->hits[(i - 1) / 2];
+		best->found[i] = best->found[(i - 1) / 2];
 	}
-	best->hits[i] = hit;
+	best->found[i] = found;
 }
 
 /* ---- one segment ---- */
@@ -106,207 +152,296 @@ typedef struct Walk
 	VsBm25Cursor cursor;
 	VsBm25Reader reader;
 	int			term;
-	uint32		doc;			/* the present one */
-	double		bound;			/* of all its blocks */
+	int64		bound;			/* in the window */
+	uint32		bounded;		/* the block whose bound is known */
+	int64		block_bound;
+	int64		once[VS_BM25_LENGTHS];	/* scores of tf 1 by length, 0: not known */
 } Walk;
 
-static inline double
-block_bound(const VsBm25Query *query, int term, const VsBm25Skip *skip)
+/* A search of a segment. */
+typedef struct Search
 {
-	return vs_bm25_term_score(query, term, skip->max_tf, skip->min_length);
+	const VsBm25Query *query;
+	const VsBm25Segment *segment;
+	int			number;
+	Best	   *best;
+	bool	   *stale;
+	Walk	  **walks;			/* in a window by their bounds, the least first */
+	int			n;
+	int64	   *below;			/* sums of the bounds of the first so many */
+	uint32		start;			/* of the window, and where it ends */
+	uint32		end;
+	int64	   *sums;			/* of the window's documents */
+	uint64	   *met;			/* which have one */
+} Search;
+
+static inline int64
+posting_score(const Search *search, Walk *walk, uint32 tf, uint8 length)
+{
+	if (tf != 1)
+		return vs_bm25_term_score(search->query, walk->term, tf, length);
+	if (walk->once[length] == 0)
+		walk->once[length] = vs_bm25_term_score(search->query, walk->term, 1, length);
+	return walk->once[length];
 }
 
-/* Begin the walks of the terms that the segment has; returns how many. */
-static int
-begin_walks(Relation rel, const VsBm25Query *query, const VsBm25Segment *segment, Walk **walks,
-			bool *stale)
+/* What the dictionary says of a term; false if the segment lacks it. */
+static bool
+find_term(Search *search, VsBm25Reader *dictionary, const VsBm25Found *found, int i, VsBm25Entry *entry)
 {
-	int			n = 0;
+	const VsBm25QueryTerm *term = &search->query->terms[i];
+
+	if (found == NULL)
+		return vs_bm25_lookup(dictionary, search->segment, term->term, term->length, entry);
+	entry->df = found->terms[i].df;
+	entry->place = found->terms[i].place;
+	return entry->df > 0;
+}
+
+/* Begin the walks of the terms that the segment has. */
+static void
+begin_walks(Search *search, Relation rel)
+{
+	const VsBm25Extent *extent = &search->segment->extent;
+	const VsBm25Found *found = NULL;
 	VsBm25Reader dictionary;
 	VsBm25Entry entry;
 
-	vs_bm25_reader_init(&dictionary, rel, &segment->extent, stale);
-	for (int i = 0; i < query->n; i++)
+	if (search->query->index == RelationGetRelid(rel))
+		for (found = search->query->found; found && found->generation != extent->generation;)
+			found = found->next;
+	vs_bm25_reader_init(&dictionary, rel, extent, search->stale);
+	for (int i = 0; i < search->query->n; i++)
 	{
 		Walk	   *walk;
 
-		if (!vs_bm25_lookup(&dictionary, segment, query->terms[i].term, query->terms[i].length, &entry))
+		if (!find_term(search, &dictionary, found, i, &entry))
 			continue;
-		walk = palloc(sizeof(Walk));
-		vs_bm25_reader_init(&walk->reader, rel, &segment->extent, stale);
-		vs_bm25_cursor_init(&walk->cursor, &walk->reader, segment, &entry);
+		walk = search->walks[search->n++] = palloc0(sizeof(Walk));
 		walk->term = i;
-		walk->bound = 0;
-		for (uint32 j = 0; j < walk->cursor.nblocks; j++)
-			walk->bound = Max(walk->bound, block_bound(query, i, &walk->cursor.skips[j]));
-		walk->doc = vs_bm25_cursor_seek(&walk->cursor, 0);
-		walks[n++] = walk;
+		walk->bounded = VS_BM25_NO_DOC;
+		vs_bm25_reader_init(&walk->reader, rel, extent, search->stale);
+		vs_bm25_cursor_init(&walk->cursor, &walk->reader, search->segment, &entry);
 	}
 	vs_bm25_reader_end(&dictionary);
-	return n;
 }
 
 static void
-end_walks(Walk **walks, int n)
+end_walk(Walk *walk)
 {
-	for (int i = 0; i < n; i++)
+	vs_bm25_cursor_end(&walk->cursor);
+	vs_bm25_reader_end(&walk->reader);
+	pfree(walk);
+}
+
+/* Move all walks to the first document that may have a term; false if there is none. */
+static bool
+next_start(Search *search)
+{
+	uint32		start = VS_BM25_NO_DOC;
+
+	for (int i = 0; i < search->n;)
 	{
-		vs_bm25_cursor_end(&walks[i]->cursor);
-		vs_bm25_reader_end(&walks[i]->reader);
-		pfree(walks[i]);
+		Walk	   *walk = search->walks[i];
+		const VsBm25Cursor *cursor = &walk->cursor;
+		uint32		first;
+
+		if (!vs_bm25_cursor_shallow(&walk->cursor, search->start))
+		{
+			end_walk(walk);
+			search->walks[i] = search->walks[--search->n];
+			continue;
+		}
+		if (cursor->n > 0 && cursor->at < cursor->n)
+			first = cursor->docs[cursor->at];
+		else
+			first = cursor->block > 0 ? cursor->skips[cursor->block - 1].last + 1 : 0;
+		start = Min(start, Max(first, search->start));
+		i++;
 	}
+	search->start = start;
+	return start < search->segment->ndocs;
 }
 
-/* Sort by document; ties by term, in which order scores add up. */
+/* End the window where a block ends, but not after too few or too many documents. */
 static void
-sort_walks(Walk **walks, int n)
+choose_end(Search *search)
 {
-	for (int i = 1; i < n; i++)
+	uint32		last = VS_BM25_NO_DOC - 1;
+
+	for (int i = 0; i < search->n; i++)
+	{
+		const VsBm25Cursor *cursor = &search->walks[i]->cursor;
+
+		last = Min(last, cursor->skips[cursor->block].last);
+	}
+	search->end = last + 1;
+	if (search->n > 1)
+		search->end = Min(Max(search->end, search->start + NARROW), search->start + WINDOW);
+	search->end = Min(search->end, search->segment->ndocs);
+}
+
+static int64
+bound_block(const Search *search, Walk *walk, uint32 block)
+{
+	const VsBm25Skip *skip = &walk->cursor.skips[block];
+
+	if (walk->bounded != block)
+	{
+		walk->bounded = block;
+		walk->block_bound = posting_score(search, walk, skip->max_tf, skip->min_length);
+	}
+	return walk->block_bound;
+}
+
+/* What a term can add in the window. */
+static int64
+bound_walk(const Search *search, Walk *walk)
+{
+	const VsBm25Cursor *cursor = &walk->cursor;
+	int64		bound = 0;
+
+	if (cursor->n > 0 && cursor->at < cursor->n && cursor->docs[cursor->at] >= search->end)
+		return 0;
+	for (uint32 block = cursor->block; block < cursor->nblocks; block++)
+	{
+		if (block > cursor->block && cursor->skips[block - 1].last + 1 >= search->end)
+			break;
+		bound = Max(bound, bound_block(search, walk, block));
+	}
+	return bound;
+}
+
+/* Bound all terms and sort them; returns the bound of them together. */
+static int64
+bound_window(Search *search)
+{
+	Walk	  **walks = search->walks;
+
+	for (int i = 0; i < search->n; i++)
 	{
 		Walk	   *walk = walks[i];
 		int			j = i;
 
-		while (j > 0 && (walks[j - 1]->doc > walk->doc ||
-						 (walks[j - 1]->doc == walk->doc && walks[j - 1]->term > walk->term)))
-		{
+		walk->bound = bound_walk(search, walk);
+		for (; j > 0 && walks[j - 1]->bound > walk->bound; j--)
 			walks[j] = walks[j - 1];
-			j--;
-		}
 		walks[j] = walk;
 	}
+	search->below[0] = 0;
+	for (int i = 0; i < search->n; i++)
+		search->below[i + 1] = search->below[i] + walks[i]->bound;
+	return search->below[search->n];
 }
 
-/* The last of the walks that together may pass the bar; -1 if none can any more. */
-static int
-find_pivot(Walk **walks, int n, double threshold)
-{
-	double		sum = 0;
-
-	for (int i = 0; i < n && walks[i]->doc != VS_BM25_NO_DOC; i++)
-	{
-		sum += walks[i]->bound;
-		if (sum * SLACK >= threshold)
-		{
-			while (i + 1 < n && walks[i + 1]->doc == walks[i]->doc)
-				i++;
-			return i;
-		}
-	}
-	return -1;
-}
-
-/*
- * The bound of the pivot's document by the blocks it may stand in; *next becomes the
- * first document behind which a bound may be larger.
- */
-static double
-pivot_bound(const VsBm25Query *query, Walk **walks, int pivot, int n, uint32 *next)
-{
-	uint32		doc = walks[pivot]->doc;
-	double		sum = 0;
-
-	*next = pivot + 1 < n ? walks[pivot + 1]->doc : VS_BM25_NO_DOC;
-	for (int i = 0; i <= pivot; i++)
-	{
-		VsBm25Cursor *cursor = &walks[i]->cursor;
-
-		if (!vs_bm25_cursor_shallow(cursor, doc))
-			continue;
-		sum += block_bound(query, walks[i]->term, &cursor->skips[cursor->block]);
-		*next = Min(*next, cursor->skips[cursor->block].last + 1);
-	}
-	return sum;
-}
-
-/* Of a single term: pass over blocks below the bar without reading them. */
-static uint32
-skip_blocks(const VsBm25Query *query, Walk *walk, uint32 doc, double threshold)
-{
-	while (vs_bm25_cursor_shallow(&walk->cursor, doc))
-	{
-		const VsBm25Skip *skip = &walk->cursor.skips[walk->cursor.block];
-
-		if (block_bound(query, walk->term, skip) * SLACK >= threshold)
-			return doc;
-		doc = skip->last + 1;
-	}
-	return VS_BM25_NO_DOC;
-}
-
-/* Score the document that the first walks, up to the pivot, stand at. */
-static double
-score_pivot(const VsBm25Query *query, Walk **walks, int pivot)
-{
-	double		score = 0;
-
-	for (int i = 0; i <= pivot; i++)
-	{
-		uint32		tf;
-		uint8		length;
-
-		vs_bm25_cursor_posting(&walks[i]->cursor, &tf, &length);
-		score += vs_bm25_term_score(query, walks[i]->term, tf, length);
-	}
-	return score;
-}
-
-/* Move walks before the pivot's end to a document or behind it. */
+/* Add to a document's score what the first terms have of it, as long as it may pass the bar. */
 static void
-move_walks(Walk **walks, int pivot, uint32 doc)
+complete(Search *search, int rest, uint32 doc, int64 score)
 {
-	for (int i = 0; i <= pivot; i++)
-		if (walks[i]->doc < doc)
-			walks[i]->doc = doc == VS_BM25_NO_DOC ? doc : vs_bm25_cursor_seek(&walks[i]->cursor, doc);
+	int64		threshold = bar(search->best, search->number);
+
+	while (rest > 0 && score + search->below[rest] >= threshold)
+	{
+		Walk	   *walk = search->walks[--rest];
+
+		if (vs_bm25_cursor_seek(&walk->cursor, doc) == doc)
+		{
+			uint32		tf;
+			uint8		length;
+
+			vs_bm25_cursor_posting(&walk->cursor, &tf, &length);
+			score += posting_score(search, walk, tf, length);
+		}
+	}
+	if (rest == 0 && score >= threshold && !*search->stale)
+		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc});
+}
+
+/* The window's documents by a single essential term, the last. */
+static void
+search_one(Search *search)
+{
+	int			rest = search->n - 1;
+	Walk	   *walk = search->walks[rest];
+	uint32		from = search->start;
+
+	while (vs_bm25_cursor_seek(&walk->cursor, from) < search->end)
+	{
+		const uint32 *docs;
+		const uint32 *tfs;
+		const uint8 *lengths;
+		int			n = vs_bm25_cursor_take(&walk->cursor, search->end, &docs, &tfs, &lengths);
+
+		for (int i = 0; i < n; i++)
+		{
+			int64		score = posting_score(search, walk, tfs[i], lengths[i]);
+
+			if (score + search->below[rest] >= bar(search->best, search->number))
+				complete(search, rest, docs[i], score);
+		}
+		from = docs[n - 1] + 1;
+	}
+}
+
+/* Add an essential term's postings in the window to the sums. */
+static void
+add_up(Search *search, Walk *walk)
+{
+	uint32		from = search->start;
+
+	while (vs_bm25_cursor_seek(&walk->cursor, from) < search->end)
+	{
+		const uint32 *docs;
+		const uint32 *tfs;
+		const uint8 *lengths;
+		int			n = vs_bm25_cursor_take(&walk->cursor, search->end, &docs, &tfs, &lengths);
+
+		for (int i = 0; i < n; i++)
+		{
+			uint32		place = docs[i] - search->start;
+
+			search->sums[place] += posting_score(search, walk, tfs[i], lengths[i]);
+			search->met[place / 64] |= UINT64CONST(1) << place % 64;
+		}
+		from = docs[n - 1] + 1;
+	}
+}
+
+/* The window's documents by the terms behind the first ones. */
+static void
+search_several(Search *search, int rest)
+{
+	uint32		words = (search->end - search->start + 63) / 64;
+
+	for (int i = rest; i < search->n; i++)
+		add_up(search, search->walks[i]);
+	for (uint32 word = 0; word < words; word++)
+		while (search->met[word] != 0)
+		{
+			uint32		place = word * 64 + pg_rightmost_one_pos64(search->met[word]);
+			int64		score = search->sums[place];
+
+			search->met[word] &= search->met[word] - 1;
+			search->sums[place] = 0;
+			if (score + search->below[rest] >= bar(search->best, search->number))
+				complete(search, rest, search->start + place, score);
+		}
 }
 
 static void
-search_segment(Relation rel, const VsBm25Query *query, const VsBm25Segment *segment, Best *best,
-			   bool *stale)
+search_window(Search *search)
 {
-	Walk	  **walks = palloc(Max(query->n, 1) * sizeof(Walk *));
-	int			n = begin_walks(rel, query, segment, walks, stale);
-	VsBm25Reader rows;
-	uint32		steps = 0;
+	int64		threshold = bar(search->best, search->number);
+	int			rest = 0;
 
-	vs_bm25_reader_init(&rows, rel, &segment->extent, stale);
-	while (!*stale)
-	{
-		double		threshold = bar(best);
-		uint32		doc;
-		uint32		next;
-		int			pivot;
-
-		if (++steps % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		sort_walks(walks, n);
-		pivot = find_pivot(walks, n, threshold);
-		if (pivot < 0)
-			break;
-		doc = walks[pivot]->doc;
-		if (pivot_bound(query, walks, pivot, n, &next) * SLACK < threshold)
-		{
-			if (n == 1)
-				next = skip_blocks(query, walks[0], next, threshold);
-			move_walks(walks, pivot, next);
-		}
-		else if (walks[0]->doc < doc)
-			move_walks(walks, pivot, doc);
-		else
-		{
-			VsBm25Hit	hit = {.score = score_pivot(query, walks, pivot)};
-
-			if (hit.score >= threshold && hit.score > 0 && doc < segment->ndocs)
-			{
-				vs_bm25_read_tids(&rows, doc, 1, &hit.tid);
-				if (!*stale)
-					offer(best, hit);
-			}
-			move_walks(walks, pivot, doc + 1);
-		}
-	}
-	vs_bm25_reader_end(&rows);
-	end_walks(walks, n);
-	pfree(walks);
+	if (bound_window(search) < threshold)
+		return;
+	while (search->below[rest + 1] < threshold)
+		rest++;
+	if (rest == search->n - 1)
+		search_one(search);
+	else
+		search_several(search, rest);
 }
 
 /* ---- pending rows ---- */
@@ -321,24 +456,82 @@ search_pending(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, B
 	vs_bm25_pending_begin(&pending, rel, meta, stale);
 	while (vs_bm25_pending_next(&pending, &document))
 	{
-		VsBm25Hit	hit = {vs_bm25_score_document(query, &document), document.tid};
+		Found		found = {
+			.score = vs_bm25_score_document(query, &document),
+			.segment = PENDING,
+			.has_tid = true,
+			.tid = document.tid
+		};
 
-		if (hit.score > 0)
-			offer(best, hit);
+		if (found.score >= bar(best, PENDING - 1))
+			offer(best, found);
 	}
 	vs_bm25_pending_end(&pending);
 }
 
 /* ---- all ---- */
 
+static void
+search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, Best *best, bool *stale)
+{
+	int			n = query->n;
+	Search		search = {.query = query,.best = best,.stale = stale};
+	uint32		windows = 0;
+
+	search.walks = palloc(Max(n, 1) * sizeof(Walk *));
+	search.below = palloc((n + 1) * sizeof(int64));
+	search.sums = palloc0(WINDOW * sizeof(int64));
+	search.met = palloc0(WINDOW / 64 * sizeof(uint64));
+	for (int i = 0; i < meta->nsegments && !*stale; i++)
+	{
+		search.segment = &meta->segments[i];
+		search.number = i;
+		search.start = 0;
+		search.n = 0;
+		begin_walks(&search, rel);
+		while (!*stale && next_start(&search))
+		{
+			if (++windows % 64 == 0)
+				CHECK_FOR_INTERRUPTS();
+			choose_end(&search);
+			search_window(&search);
+			search.start = search.end;
+		}
+		for (int j = 0; j < search.n; j++)
+			end_walk(search.walks[j]);
+	}
+	pfree(search.walks);
+	pfree(search.below);
+	pfree(search.sums);
+	pfree(search.met);
+}
+
+/* Sort what was found: the worst comes out first. */
+static void
+sort_found(Best *best, VsBm25Hit *hits)
+{
+	while (best->n > 0)
+	{
+		Found		worst = best->found[0];
+
+		hits[best->n - 1] = (VsBm25Hit)
+		{
+			worst.score, *get_tid(best, &worst)
+		};
+		if (--best->n > 0)
+			sift_down(best, best->found[best->n]);
+	}
+}
+
 int64
 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after, int64 k,
 			VsBm25Hit **hits)
 {
-	Best		best = {.k = k,.after = after,.size = 64};
+	VsBm25Reader rows[VS_BM25_MAX_SEGMENTS];
+	Best		best = {.k = k,.after = after,.size = 64,.rows = rows};
 	int64		n;
 
-	best.hits = palloc(best.size * sizeof(VsBm25Hit));
+	best.found = palloc(best.size * sizeof(Found));
 	for (;;)
 	{
 		bool		stale = false;
@@ -346,24 +539,20 @@ vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after, int6
 
 		best.n = 0;
 		vs_bm25_meta_read(rel, &meta);
+		for (int i = 0; i < meta.nsegments; i++)
+			vs_bm25_reader_init(&rows[i], rel, &meta.segments[i].extent, &stale);
 		search_pending(rel, query, &meta, &best, &stale);
-		for (int i = 0; i < meta.nsegments && !stale; i++)
-			search_segment(rel, query, &meta.segments[i], &best, &stale);
+		search_segments(rel, query, &meta, &best, &stale);
+		n = best.n;
+		*hits = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(VsBm25Hit));
+		sort_found(&best, *hits);
+		for (int i = 0; i < meta.nsegments; i++)
+			vs_bm25_reader_end(&rows[i]);
 		if (!stale)
 			break;
+		pfree(*hits);
 		vs_bm25_check_changed(rel, &meta);
 	}
-
-	/* The worst comes out first. */
-	n = best.n;
-	while (best.n > 1)
-	{
-		VsBm25Hit	worst = best.hits[0];
-
-		best.n--;
-		sift_down(&best, best.hits[best.n]);
-		best.hits[best.n] = worst;
-	}
-	*hits = best.hits;
+	pfree(best.found);
 	return n;
 }
