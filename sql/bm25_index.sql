@@ -392,6 +392,27 @@ SELECT id FROM docs ORDER BY body <@> 'w0' LIMIT 1;
 -- a query outlives its index
 SELECT outcome('SELECT id FROM docs ORDER BY body <@> bm25_query(''w0'', ' || max(oid::bigint) + 1 || ')') ~ '^42704 index with OID \d+ does not exist$' FROM pg_class;
 
+-- ---- the rank of a row that a scan has given: the indexed column's, in the version that is seen ----
+
+CREATE TABLE pairs (id serial, title text, body text, n int) WITH (fillfactor = 50);
+INSERT INTO pairs (title, body, n) SELECT 'w' || i % 3 || ' w1', repeat('w' || i % 4 || ' ', 1 + i % 5), 0 FROM generate_series(1, 400) i;
+CREATE INDEX pairs_body ON pairs USING vecstore_bm25 (body);
+UPDATE pairs SET n = n + 1 WHERE id % 2 = 0;
+UPDATE pairs SET n = n + 1 WHERE id % 4 = 0;
+SELECT pg_stat_get_xact_tuples_hot_updated('pairs'::regclass) > 200 AS hot;
+-- ranks beside those of copies, whose place in memory tells nothing
+CREATE FUNCTION same_ranks(query text) RETURNS TABLE (rows bigint, body_same bool, title_same bool, titles_rank bool) LANGUAGE sql AS $$
+	WITH found AS MATERIALIZED (
+		SELECT id, title, body, n, body <@> bm25_query(query, 'pairs_body') AS body_rank, title <@> bm25_query(query, 'pairs_body') AS title_rank
+		FROM pairs ORDER BY body <@> bm25_query(query, 'pairs_body') LIMIT 300)
+	SELECT count(*), bool_and(body_rank = (body || '') <@> bm25_query(query, 'pairs_body')),
+		bool_and(title_rank = (title || '') <@> bm25_query(query, 'pairs_body')), bool_or(title_rank <> body_rank) FROM found $$;
+SELECT q.*, r.* FROM unnest(ARRAY['w1', 'w0 w2', 'w1 w1 w3', 'nothing']) q, same_ranks(q) r;
+-- two scans of one index, one of them outer
+SELECT count(*), bool_and(a.rank = (a.body || '') <@> bm25_query('w1', 'pairs_body')), bool_and(b.rank = (b.body || '') <@> bm25_query('w2 w1', 'pairs_body')) FROM
+	(SELECT body, body <@> bm25_query('w1', 'pairs_body') AS rank FROM pairs ORDER BY body <@> bm25_query('w1', 'pairs_body') LIMIT 20) a,
+	LATERAL (SELECT body, body <@> bm25_query('w2 w1', 'pairs_body') AS rank FROM pairs WHERE a.rank IS NOT NULL ORDER BY body <@> bm25_query('w2 w1', 'pairs_body') LIMIT 20) b;
+
 -- ---- what the access method says of itself ----
 
 SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'vecstore_bm25') ORDER BY 1;

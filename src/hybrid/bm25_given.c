@@ -54,7 +54,7 @@ is_present(IndexScanDesc scan, const char *pointer)
 
 	/* The scan's TID is that of the visible version now, not of its HOT chain's root. */
 	item = PageGetItemId(page, ItemPointerGetOffsetNumber(&scan->xs_heaptid));
-	if (!ItemIsNormal(item))
+	if (!ItemIdIsNormal(item))
 		return false;
 	tuple.t_data = (HeapTupleHeader) PageGetItem(page, item);
 	tuple.t_len = ItemIdGetLength(item);

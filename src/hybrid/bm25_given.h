@@ -11,7 +11,7 @@
 #ifndef VECSTORE_BM25_GIVEN_H
 #define VECSTORE_BM25_GIVEN_H
 
-#include "access/relscan.h"
+#include "access/genam.h"
 #include "hybrid/bm25_query.h"
 #include "lib/ilist.h"
 

@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "hybrid/bm25_am.h"
+#include "hybrid/bm25_given.h"
 #include "hybrid/bm25_pending.h"
 #include "hybrid/bm25_query.h"
 #include "hybrid/bm25_segment.h"
@@ -371,10 +372,16 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_text);
 Datum
 vecstore_bm25_text(PG_FUNCTION_ARGS)
 {
-	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
-	text	   *string = PG_GETARG_TEXT_PP(0);
+	VsBm25QueryDatum *query = DatumGetVsBm25Query(PG_GETARG_DATUM(1));
+	Prepared   *prepared;
+	text	   *string;
 	VsBm25Document document;
+	double		rank;
 
+	if (vs_bm25_given_rank(PG_GETARG_DATUM(0), query, &rank))
+		PG_RETURN_FLOAT8(rank);
+	prepared = prepare(fcinfo, query);
+	string = PG_GETARG_TEXT_PP(0);
 	if (prepared->analyzer->tsvector)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -389,9 +396,14 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_tsvector);
 Datum
 vecstore_bm25_tsvector(PG_FUNCTION_ARGS)
 {
-	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
+	VsBm25QueryDatum *query = DatumGetVsBm25Query(PG_GETARG_DATUM(1));
+	Prepared   *prepared;
 	VsBm25Document document;
+	double		rank;
 
+	if (vs_bm25_given_rank(PG_GETARG_DATUM(0), query, &rank))
+		PG_RETURN_FLOAT8(rank);
+	prepared = prepare(fcinfo, query);
 	vs_bm25_analyze_tsvector(PG_GETARG_DATUM(0), &document);
 	PG_RETURN_FLOAT8(vs_bm25_rank(prepared->query, vs_bm25_score_document(prepared->query, &document)));
 }

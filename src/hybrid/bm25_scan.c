@@ -14,6 +14,7 @@
 #include "access/relscan.h"
 #include "catalog/pg_type.h"
 #include "hybrid/bm25_am.h"
+#include "hybrid/bm25_given.h"
 #include "hybrid/bm25_query.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
@@ -34,7 +35,9 @@ typedef enum Phase
 
 typedef struct VsBm25Scan
 {
+	MemoryContext own;			/* of this struct */
 	MemoryContext context;		/* reset when the scan begins anew */
+	VsBm25Given given;
 	MemoryContext batch_context;
 	Phase		phase;
 	VsBm25Query *query;
@@ -51,10 +54,13 @@ IndexScanDesc
 vs_bm25_beginscan(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-	VsBm25Scan *state = palloc0(sizeof(VsBm25Scan));
+	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 scan",
+											  ALLOCSET_SMALL_SIZES);
+	VsBm25Scan *state = MemoryContextAllocZero(own, sizeof(VsBm25Scan));
 
-	state->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 scan",
-										   ALLOCSET_DEFAULT_SIZES);
+	state->own = own;
+	state->context = AllocSetContextCreate(own, "vecstore_bm25 scan's rows", ALLOCSET_DEFAULT_SIZES);
+	vs_bm25_given_begin(&state->given, scan, own);
 	scan->opaque = state;
 	scan->xs_orderbyvals = palloc0(Max(norderbys, 1) * sizeof(Datum));
 	scan->xs_orderbynulls = palloc(Max(norderbys, 1) * sizeof(bool));
@@ -66,13 +72,12 @@ void
 vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
 	VsBm25Scan *state = scan->opaque;
-	MemoryContext context = state->context;
 
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
-	MemoryContextReset(context);
-	memset(state, 0, sizeof(VsBm25Scan));
-	state->context = context;
+	MemoryContextReset(state->context);
+	state->phase = PHASE_START;
+	state->given.query = NULL;
 }
 
 void
@@ -80,14 +85,14 @@ vs_bm25_endscan(IndexScanDesc scan)
 {
 	VsBm25Scan *state = scan->opaque;
 
-	MemoryContextDelete(state->context);
-	pfree(state);
+	MemoryContextDelete(state->own);
 }
 
 /* The query of the scan's key, with statistics of the index it names. */
 static VsBm25Query *
 read_query(IndexScanDesc scan)
 {
+	VsBm25Scan *state = scan->opaque;
 	ScanKey		key = scan->numberOfOrderBys > 0 ? &scan->orderByData[0] : NULL;
 	VsBm25QueryDatum *query;
 	text	   *string;
@@ -100,7 +105,8 @@ read_query(IndexScanDesc scan)
 		return vs_bm25_query_prepare(RelationGetRelid(scan->indexRelation), VARDATA_ANY(string),
 									 VARSIZE_ANY_EXHDR(string));
 	}
-	query = DatumGetVsBm25Query(key->sk_argument);
+	query = (VsBm25QueryDatum *) PG_DETOAST_DATUM_COPY(key->sk_argument);
+	state->given.query = query;
 	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
 }
 
@@ -175,6 +181,7 @@ give(IndexScanDesc scan, const ItemPointerData *tid, double rank, bool null)
 	{
 		bool		no_query = scan->orderByData[0].sk_flags & SK_ISNULL;
 
+		((VsBm25Scan *) scan->opaque)->given.rank = rank;
 		scan->xs_orderbyvals[0] = Float8GetDatum(rank);
 		scan->xs_orderbynulls[0] = null || no_query;
 	}
