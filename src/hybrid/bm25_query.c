@@ -37,6 +37,7 @@
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 /* ---- the type ---- */
@@ -303,27 +304,27 @@ vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document)
 
 /* ---- operators ---- */
 
-/* What a call keeps for the next row. */
-typedef struct Prepared
+VsBm25Prepared *
+vs_bm25_prepare_call(FunctionCallInfo fcinfo, const VsBm25QueryDatum *datum)
 {
-	VsBm25QueryDatum *datum;
-	VsBm25Query *query;
-	VsBm25Analyzer *analyzer;
-} Prepared;
-
-/* The query made ready, of this call or of one before. */
-static Prepared *
-prepare(FunctionCallInfo fcinfo, VsBm25QueryDatum *datum)
-{
-	Prepared   *prepared = fcinfo->flinfo->fn_extra;
+	VsBm25Prepared *prepared = fcinfo->flinfo->fn_extra;
+	MemoryContext memory;
 	MemoryContext old;
 	Relation	rel;
 
 	if (prepared && VARSIZE(prepared->datum) == VARSIZE(datum) &&
 		memcmp(prepared->datum, datum, VARSIZE(datum)) == 0)
 		return prepared;
-	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	prepared = palloc0(sizeof(Prepared));
+	if (prepared)
+	{
+		/* Another query each row: the memory of one, and its tokenizer, at a time. */
+		fcinfo->flinfo->fn_extra = NULL;
+		MemoryContextDelete(prepared->memory);
+	}
+	memory = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "bm25 query", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(memory);
+	prepared = palloc0(sizeof(VsBm25Prepared));
+	prepared->memory = memory;
 	prepared->datum = memcpy(palloc(VARSIZE(datum)), datum, VARSIZE(datum));
 	prepared->query = vs_bm25_query_prepare(datum->index, datum->text, VsBm25QueryTextSize(datum));
 	rel = relation_open(datum->index, NoLock);
@@ -339,7 +340,7 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_text);
 Datum
 vecstore_bm25_text(PG_FUNCTION_ARGS)
 {
-	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
+	VsBm25Prepared *prepared = vs_bm25_prepare_call(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
 	text	   *string = PG_GETARG_TEXT_PP(0);
 	VsBm25Document document;
 	double		score;
@@ -359,7 +360,7 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_tsvector);
 Datum
 vecstore_bm25_tsvector(PG_FUNCTION_ARGS)
 {
-	Prepared   *prepared = prepare(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
+	VsBm25Prepared *prepared = vs_bm25_prepare_call(fcinfo, DatumGetVsBm25Query(PG_GETARG_DATUM(1)));
 	VsBm25Document document;
 	double		score;
 
@@ -385,7 +386,7 @@ vecstore_bm25_no_index(PG_FUNCTION_ARGS)
 
 /* The operator of the index's family with a bm25query on the right. */
 static Oid
-find_operator(Oid family, Oid left, Oid *right)
+find_operator(Oid family, Oid left)
 {
 	CatCList   *list = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
 	Oid			found = InvalidOid;
@@ -395,10 +396,7 @@ find_operator(Oid family, Oid left, Oid *right)
 		Form_pg_amop member = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
 
 		if (member->amopstrategy == 2 && member->amoplefttype == left)
-		{
 			found = member->amopopr;
-			*right = member->amoprighttype;
-		}
 	}
 	ReleaseSysCacheList(list);
 	return found;
@@ -458,16 +456,18 @@ find_index(Oid table, Node *expression, int varno, Oid *family)
 
 /* The right side for the found operator: bm25_query(text, index). */
 static Node *
-make_right(Node *text, Oid index, Oid type, Oid namespace)
+make_right(Node *text, Oid index, Oid namespace)
 {
 	Oid			arguments[2] = {TEXTOID, REGCLASSOID};
 	List	   *name = list_make2(makeString(get_namespace_name(namespace)), makeString("bm25_query"));
 	Oid			function = LookupFuncName(name, 2, arguments, true);
 	Const	   *named = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(index),
 								  false, true);
+	Oid			type;
 
 	if (!OidIsValid(function))
 		return NULL;
+	type = get_func_rettype(function);
 	if (IsA(text, Const))
 	{
 		Datum		query = OidFunctionCall2(function, ((Const *) text)->constvalue, named->constvalue);
@@ -478,24 +478,18 @@ make_right(Node *text, Oid index, Oid type, Oid namespace)
 								 COERCE_EXPLICIT_CALL);
 }
 
-/*
- * left <@> text becomes left <@> bm25query, if the left side has one index.
- */
-static Node *
-simplify(SupportRequestSimplify *request)
+Node *
+vs_bm25_find_query(SupportRequestSimplify *request, Oid *family)
 {
 	FuncExpr   *call = request->fcall;
 	Node	   *left;
 	Node	   *text;
 	Relids		tables;
 	RangeTblEntry *entry;
-	Oid			family = InvalidOid;
 	Oid			index;
-	Oid			right;
-	Oid			operator;
 	int			varno;
 
-	if (request->root == NULL || list_length(call->args) != 2)
+	if (request->root == NULL || list_length(call->args) < 2)
 		return NULL;
 	left = linitial(call->args);
 	text = lsecond(call->args);
@@ -507,16 +501,31 @@ simplify(SupportRequestSimplify *request)
 	entry = rt_fetch(varno, request->root->parse->rtable);
 	if (entry->rtekind != RTE_RELATION)
 		return NULL;
-	index = find_index(entry->relid, left, varno, &family);
+	index = find_index(entry->relid, left, varno, family);
 	if (!OidIsValid(index))
 		return NULL;
-	operator = find_operator(family, exprType(left), &right);
+	return make_right(text, index, get_func_namespace(call->funcid));
+}
+
+/*
+ * left <@> text becomes left <@> bm25query, if the left side has one index.
+ */
+static Node *
+simplify(SupportRequestSimplify *request)
+{
+	FuncExpr   *call = request->fcall;
+	Oid			family = InvalidOid;
+	Node	   *right = vs_bm25_find_query(request, &family);
+	Node	   *left;
+	Oid			operator;
+
+	if (right == NULL)
+		return NULL;
+	left = linitial(call->args);
+	operator = find_operator(family, exprType(left));
 	if (!OidIsValid(operator))
 		return NULL;
-	text = make_right(text, index, right, get_func_namespace(call->funcid));
-	if (text == NULL)
-		return NULL;
-	return (Node *) make_opclause(operator, FLOAT8OID, false, (Expr *) left, (Expr *) text,
+	return (Node *) make_opclause(operator, FLOAT8OID, false, (Expr *) left, (Expr *) right,
 								  InvalidOid, call->inputcollid);
 }
 
