@@ -40,6 +40,7 @@
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 /* ---- the type ---- */
@@ -336,27 +337,27 @@ vs_bm25_score_document(const VsBm25Query *query, const VsBm25Document *document)
 
 /* ---- operators ---- */
 
-/* What a call keeps for the next row. */
-typedef struct Prepared
+VsBm25Prepared *
+vs_bm25_prepare_call(FunctionCallInfo fcinfo, const VsBm25QueryDatum *datum)
 {
-	VsBm25QueryDatum *datum;
-	VsBm25Query *query;
-	VsBm25Analyzer *analyzer;
-} Prepared;
-
-/* The query made ready, of this call or of one before. */
-static Prepared *
-prepare(FunctionCallInfo fcinfo, VsBm25QueryDatum *datum)
-{
-	Prepared   *prepared = fcinfo->flinfo->fn_extra;
+	VsBm25Prepared *prepared = fcinfo->flinfo->fn_extra;
+	MemoryContext memory;
 	MemoryContext old;
 	Relation	rel;
 
 	if (prepared && VARSIZE(prepared->datum) == VARSIZE(datum) &&
 		memcmp(prepared->datum, datum, VARSIZE(datum)) == 0)
 		return prepared;
-	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	prepared = palloc0(sizeof(Prepared));
+	if (prepared)
+	{
+		/* Another query each row: the memory of one, and its tokenizer, at a time. */
+		fcinfo->flinfo->fn_extra = NULL;
+		MemoryContextDelete(prepared->memory);
+	}
+	memory = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "bm25 query", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(memory);
+	prepared = palloc0(sizeof(VsBm25Prepared));
+	prepared->memory = memory;
 	prepared->datum = memcpy(palloc(VARSIZE(datum)), datum, VARSIZE(datum));
 	prepared->query = vs_bm25_query_prepare(datum->index, datum->text, VsBm25QueryTextSize(datum));
 	rel = relation_open(datum->index, NoLock);
@@ -373,14 +374,14 @@ Datum
 vecstore_bm25_text(PG_FUNCTION_ARGS)
 {
 	VsBm25QueryDatum *query = DatumGetVsBm25Query(PG_GETARG_DATUM(1));
-	Prepared   *prepared;
+	VsBm25Prepared *prepared;
 	text	   *string;
 	VsBm25Document document;
 	double		rank;
 
 	if (vs_bm25_given_rank(PG_GETARG_DATUM(0), query, &rank))
 		PG_RETURN_FLOAT8(rank);
-	prepared = prepare(fcinfo, query);
+	prepared = vs_bm25_prepare_call(fcinfo, query);
 	string = PG_GETARG_TEXT_PP(0);
 	if (prepared->analyzer->tsvector)
 		ereport(ERROR,
@@ -397,13 +398,13 @@ Datum
 vecstore_bm25_tsvector(PG_FUNCTION_ARGS)
 {
 	VsBm25QueryDatum *query = DatumGetVsBm25Query(PG_GETARG_DATUM(1));
-	Prepared   *prepared;
+	VsBm25Prepared *prepared;
 	VsBm25Document document;
 	double		rank;
 
 	if (vs_bm25_given_rank(PG_GETARG_DATUM(0), query, &rank))
 		PG_RETURN_FLOAT8(rank);
-	prepared = prepare(fcinfo, query);
+	prepared = vs_bm25_prepare_call(fcinfo, query);
 	vs_bm25_analyze_tsvector(PG_GETARG_DATUM(0), &document);
 	PG_RETURN_FLOAT8(vs_bm25_rank(prepared->query, vs_bm25_score_document(prepared->query, &document)));
 }
@@ -425,7 +426,7 @@ vecstore_bm25_no_index(PG_FUNCTION_ARGS)
 
 /* The operator of the index's family with a bm25query on the right. */
 static Oid
-find_operator(Oid family, Oid left, Oid *right)
+find_operator(Oid family, Oid left)
 {
 	CatCList   *list = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
 	Oid			found = InvalidOid;
@@ -435,10 +436,7 @@ find_operator(Oid family, Oid left, Oid *right)
 		Form_pg_amop member = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
 
 		if (member->amopstrategy == 2 && member->amoplefttype == left)
-		{
 			found = member->amopopr;
-			*right = member->amoprighttype;
-		}
 	}
 	ReleaseSysCacheList(list);
 	return found;
@@ -498,16 +496,18 @@ find_index(Oid table, Node *expression, int varno, Oid *family)
 
 /* The right side for the found operator: bm25_query(text, index). */
 static Node *
-make_right(Node *text, Oid index, Oid type, Oid namespace)
+make_right(Node *text, Oid index, Oid namespace)
 {
 	Oid			arguments[2] = {TEXTOID, REGCLASSOID};
 	List	   *name = list_make2(makeString(get_namespace_name(namespace)), makeString("bm25_query"));
 	Oid			function = LookupFuncName(name, 2, arguments, true);
 	Const	   *named = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(index),
 								  false, true);
+	Oid			type;
 
 	if (!OidIsValid(function))
 		return NULL;
+	type = get_func_rettype(function);
 	if (IsA(text, Const))
 	{
 		Datum		query = OidFunctionCall2(function, ((Const *) text)->constvalue, named->constvalue);
@@ -518,24 +518,18 @@ make_right(Node *text, Oid index, Oid type, Oid namespace)
 								 COERCE_EXPLICIT_CALL);
 }
 
-/*
- * left <@> text becomes left <@> bm25query, if the left side has one index.
- */
-static Node *
-simplify(SupportRequestSimplify *request)
+Node *
+vs_bm25_find_query(SupportRequestSimplify *request, Oid *family)
 {
 	FuncExpr   *call = request->fcall;
 	Node	   *left;
 	Node	   *text;
 	Relids		tables;
 	RangeTblEntry *entry;
-	Oid			family = InvalidOid;
 	Oid			index;
-	Oid			right;
-	Oid			operator;
 	int			varno;
 
-	if (request->root == NULL || list_length(call->args) != 2)
+	if (request->root == NULL || list_length(call->args) < 2)
 		return NULL;
 	left = linitial(call->args);
 	text = lsecond(call->args);
@@ -547,16 +541,31 @@ simplify(SupportRequestSimplify *request)
 	entry = rt_fetch(varno, request->root->parse->rtable);
 	if (entry->rtekind != RTE_RELATION)
 		return NULL;
-	index = find_index(entry->relid, left, varno, &family);
+	index = find_index(entry->relid, left, varno, family);
 	if (!OidIsValid(index))
 		return NULL;
-	operator = find_operator(family, exprType(left), &right);
+	return make_right(text, index, get_func_namespace(call->funcid));
+}
+
+/*
+ * left <@> text becomes left <@> bm25query, if the left side has one index.
+ */
+static Node *
+simplify(SupportRequestSimplify *request)
+{
+	FuncExpr   *call = request->fcall;
+	Oid			family = InvalidOid;
+	Node	   *right = vs_bm25_find_query(request, &family);
+	Node	   *left;
+	Oid			operator;
+
+	if (right == NULL)
+		return NULL;
+	left = linitial(call->args);
+	operator = find_operator(family, exprType(left));
 	if (!OidIsValid(operator))
 		return NULL;
-	text = make_right(text, index, right, get_func_namespace(call->funcid));
-	if (text == NULL)
-		return NULL;
-	return (Node *) make_opclause(operator, FLOAT8OID, false, (Expr *) left, (Expr *) text,
+	return (Node *) make_opclause(operator, FLOAT8OID, false, (Expr *) left, (Expr *) right,
 								  InvalidOid, call->inputcollid);
 }
 

@@ -8,6 +8,7 @@
 #include "hybrid/bm25.h"
 #include "hybrid/bm25_document.h"
 #include "hybrid/bm25_page.h"
+#include "nodes/supportnodes.h"
 
 /* The type bm25query: the text of a query, and the index that is meant. */
 typedef struct VsBm25QueryDatum
@@ -76,6 +77,25 @@ vs_bm25_rank(const VsBm25Query *query, int64 score)
 {
 	return score > 0 ? -(double) score / query->scale : 0;
 }
+
+/* What a function keeps from one call to the next: its query, made ready. */
+typedef struct VsBm25Prepared
+{
+	MemoryContext memory;		/* of all this */
+	VsBm25QueryDatum *datum;
+	VsBm25Query *query;
+	VsBm25Analyzer *analyzer;
+} VsBm25Prepared;
+
+/* The query made ready, by this call or by one before; fn_extra keeps it. */
+extern VsBm25Prepared *vs_bm25_prepare_call(FunctionCallInfo fcinfo, const VsBm25QueryDatum *datum);
+
+/*
+ * For the support functions of f(column, text, …): the bm25query that takes the place
+ * of the text, with the one index on the column, and that index's operator family.
+ * NULL if there is no such index, or two.
+ */
+extern Node *vs_bm25_find_query(SupportRequestSimplify *request, Oid *family);
 
 /*
  * A reader met pages that are not what the metapage said.  Returns if that has changed

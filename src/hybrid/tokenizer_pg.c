@@ -24,6 +24,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
+#include "tsearch/ts_cache.h"
 #include "tsearch/ts_public.h"
 #include "tsearch/ts_utils.h"
 #include "utils/builtins.h"
@@ -64,6 +65,13 @@ struct VsTokenStream
 	Oid			ts_config;
 	ParsedText	parsed;
 	int			next_word;
+
+	/* Or that, word by word, so that there are offsets. */
+	void	   *parser;			/* the configuration's, at work; NULL: the above */
+	MemoryContext word_memory;
+	TSLexeme   *lexemes;		/* of the word, as far as not given out yet */
+	int32		word_start;
+	int32		word_end;
 };
 
 /* Idle tokenizers, the last used first. */
@@ -510,6 +518,21 @@ parse_text(VsTokenStream *stream, const char *text, size_t length)
 	parsetext(stream->ts_config, &stream->parsed, unconstify(char *, text), length);
 }
 
+/* Let the parser of a text search configuration begin. */
+static void
+begin_words(VsTokenStream *stream, const char *text, size_t length)
+{
+	TSConfigCacheEntry *config = lookup_ts_config_cache(stream->ts_config);
+	TSParserCacheEntry *parser = lookup_ts_parser_cache(config->prsId);
+
+	stream->text = text;
+	stream->length = length;
+	stream->word_memory = AllocSetContextCreate(stream->scratch, "vecstore word", ALLOCSET_SMALL_SIZES);
+	stream->lexemes = NULL;
+	stream->parser = DatumGetPointer(FunctionCall2(&parser->prsstart, PointerGetDatum(text),
+												   Int32GetDatum((int32) length)));
+}
+
 /* Begin a text with a tokenizer of ours. */
 static void
 begin_tokens(VsTokenStream *stream, const char *text, size_t length)
@@ -531,19 +554,122 @@ begin_tokens(VsTokenStream *stream, const char *text, size_t length)
 	vs_tokens_begin(stream->pooled->tokenizer, stream->utf8, length);
 }
 
-/* Begin a text. */
-void
-vs_token_stream_begin(VsTokenStream *stream, const char *text, size_t length)
+/* Begin a text, with offsets in any case or not. */
+static void
+begin(VsTokenStream *stream, const char *text, size_t length, bool offsets)
 {
 	MemoryContext caller;
 
 	MemoryContextReset(stream->scratch);
 	caller = MemoryContextSwitchTo(stream->scratch);
-	if (OidIsValid(stream->ts_config))
-		parse_text(stream, text, length);
-	else
+	stream->parser = NULL;
+	if (!OidIsValid(stream->ts_config))
 		begin_tokens(stream, text, length);
+	else if (offsets)
+		begin_words(stream, text, length);
+	else
+		parse_text(stream, text, length);
 	MemoryContextSwitchTo(caller);
+}
+
+/* Begin a text. */
+void
+vs_token_stream_begin(VsTokenStream *stream, const char *text, size_t length)
+{
+	begin(stream, text, length, false);
+}
+
+/* Begin a text whose tokens shall have offsets. */
+void
+vs_token_stream_begin_offsets(VsTokenStream *stream, const char *text, size_t length)
+{
+	begin(stream, text, length, true);
+}
+
+/*
+ * What the dictionaries of a text search configuration make of a word, as
+ * ts_lexize() does with one of them; NULL if none knows it.
+ */
+static TSLexeme *
+lexize(const TSConfigCacheEntry *config, int type, char *word, int length)
+{
+	const ListDictionary *dictionaries = type < config->lenmap ? &config->map[type] : NULL;
+
+	for (int i = 0; dictionaries && i < dictionaries->len; i++)
+	{
+		TSDictionaryCacheEntry *dictionary = lookup_ts_dictionary_cache(dictionaries->dictIds[i]);
+		DictSubState state = {0};
+		TSLexeme   *lexemes;
+
+		do
+		{
+			state.isend = state.getnext;	/* a phrase that begins here ends here, too */
+			state.getnext = false;
+			lexemes = (TSLexeme *) DatumGetPointer(FunctionCall4(&dictionary->lexize,
+																 PointerGetDatum(dictionary->dictData),
+																 PointerGetDatum(word), Int32GetDatum(length),
+																 PointerGetDatum(&state)));
+		} while (state.getnext && !state.isend);
+		if (lexemes && !(lexemes->flags & TSL_FILTER))
+			return lexemes;
+		if (lexemes)
+		{
+			word = lexemes->lexeme; /* for the dictionaries that follow */
+			length = strlen(word);
+		}
+	}
+	return NULL;
+}
+
+/* Step to the next word of a text search configuration's parser. */
+static bool
+next_word(VsTokenStream *stream)
+{
+	TSConfigCacheEntry *config = lookup_ts_config_cache(stream->ts_config);
+	TSParserCacheEntry *parser = lookup_ts_parser_cache(config->prsId);
+	MemoryContext caller = MemoryContextSwitchTo(stream->scratch);
+	char	   *word = NULL;
+	int			length = 0;
+	int			type;
+
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(stream->word_memory);
+	stream->lexemes = NULL;
+	type = DatumGetInt32(FunctionCall3(&parser->prstoken, PointerGetDatum(stream->parser),
+									   PointerGetDatum(&word), PointerGetDatum(&length)));
+	/* Longer ones are no words for parsetext(), which indexes use. */
+	if (type > 0 && length < MAXSTRLEN)
+	{
+		/* A parser might give a copy of the word; then there is no offset. */
+		bool		in_text = word >= stream->text && word + length <= stream->text + stream->length;
+
+		stream->word_start = in_text ? word - stream->text : -1;
+		stream->word_end = in_text ? stream->word_start + length : -1;
+		MemoryContextSwitchTo(stream->word_memory);
+		stream->lexemes = lexize(config, type, word, length);
+	}
+	else if (type <= 0)
+		FunctionCall1(&parser->prsend, PointerGetDatum(stream->parser));
+	MemoryContextSwitchTo(caller);
+	return type > 0;
+}
+
+/* The next lexeme, with its offsets. */
+static bool
+next_lexeme_of_word(VsTokenStream *stream, VsToken *token)
+{
+	while (stream->lexemes == NULL || stream->lexemes->lexeme == NULL)
+	{
+		if (!next_word(stream))
+			return false;
+	}
+	token->term = stream->lexemes->lexeme;
+	token->length = pg_mbcliplen(token->term, strlen(token->term), VS_MAX_TERM_BYTES);
+	token->position = 0;
+	token->start = stream->word_start;
+	token->end = stream->word_end;
+	stream->lexemes++;
+	return true;
 }
 
 /* The next lexeme of a text search configuration. */
@@ -568,6 +694,8 @@ bool
 vs_token_stream_next(VsTokenStream *stream, VsToken *token)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (stream->parser)
+		return next_lexeme_of_word(stream, token);
 	if (OidIsValid(stream->ts_config))
 		return next_lexeme(stream, token);
 	if (vs_tokens_next(stream->pooled->tokenizer, token))

@@ -47,6 +47,13 @@ extern VsTokenStream *vs_token_stream_open(const VsTokenizerConfig *config);
 extern void vs_token_stream_begin(VsTokenStream *stream, const char *text, size_t length);
 
 /*
+ * The same, for tokens that have offsets with text search configurations, too,
+ * and no positions (0) there.  What a thesaurus makes of several words is not
+ * found then.
+ */
+extern void vs_token_stream_begin_offsets(VsTokenStream *stream, const char *text, size_t length);
+
+/*
  * The next token, false at the end; asks for interrupts.  Tokens of text search
  * configurations have no offsets (-1), and their positions end at 16383.
  */
