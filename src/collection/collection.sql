@@ -51,11 +51,11 @@ CREATE FUNCTION vecstore.admit_collection(namespace name, dimension integer) RET
 COMMENT ON FUNCTION vecstore.admit_collection(name, integer) IS
 	'an error if the quotas of a namespace forbid one more collection of this dimension';
 
-CREATE FUNCTION vecstore.index_options(VARIADIC options text[]) RETURNS text
+CREATE FUNCTION vecstore.index_options(options jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	RETURN (SELECT coalesce('WITH (' || string_agg(format('%I = %L', options[i], options[i + 1]), ', ' ORDER BY i) || ')', '')
-		FROM generate_series(1, cardinality(options), 2) i WHERE options[i + 1] IS NOT NULL);
-COMMENT ON FUNCTION vecstore.index_options(text[]) IS 'WITH (...) of names and values, without those that are NULL';
+	RETURN (SELECT coalesce('WITH (' || string_agg(format('%I = %L', key, value), ', ') || ')', '')
+		FROM jsonb_each_text(options) WHERE value IS NOT NULL);
+COMMENT ON FUNCTION vecstore.index_options(jsonb) IS 'WITH (...) of names and values, without those that are NULL';
 
 CREATE FUNCTION vecstore.create_collection(collection text, dimension integer, metric text DEFAULT 'cosine',
 		m integer DEFAULT NULL, ef_construction integer DEFAULT NULL, quantization text DEFAULT NULL,
@@ -65,7 +65,6 @@ CREATE FUNCTION vecstore.create_collection(collection text, dimension integer, m
 DECLARE
 	target record;
 	place text;
-	options text[] := ARRAY['tokenizer', tokenizer];
 BEGIN
 	IF collection IS NULL OR dimension IS NULL OR metric IS NULL THEN
 		RAISE 'a collection needs a name, a dimension and a metric' USING ERRCODE = 'null_value_not_allowed';
@@ -103,12 +102,11 @@ BEGIN
 	-- Soft-deleted rows cost searches nothing.
 	EXECUTE format('CREATE INDEX ON %s USING vecstore (embedding %s.%I) %s WHERE deleted_at IS NULL',
 		place, '@extschema@', 'vecstore_' || metric || '_ops',
-		vecstore.index_options('m', m::text, 'ef_construction', ef_construction::text, 'quantization', quantization));
+		vecstore.index_options(jsonb_build_object('m', m, 'ef_construction', ef_construction, 'quantization', quantization)));
 	EXECUTE format('CREATE INDEX ON %s USING gin (metadata pg_catalog.jsonb_path_ops) WHERE deleted_at IS NULL', place);
 	IF text_index AND tokenizer IS NOT NULL THEN
-		SELECT options || array_agg(ARRAY[o.key, o.value]) INTO options FROM jsonb_each_text(tokenizer_options) o HAVING count(*) > 0;
 		EXECUTE format('CREATE INDEX ON %s USING vecstore_bm25 (document %s.bm25_text_ops) %s WHERE deleted_at IS NULL',
-			place, '@extschema@', vecstore.index_options(VARIADIC options));
+			place, '@extschema@', vecstore.index_options(jsonb_build_object('tokenizer', tokenizer) || tokenizer_options));
 	END IF;
 
 	-- Who makes a collection for the namespace's owner shares it with him.

@@ -78,8 +78,8 @@ begin_usage(UsageScan *s, const char *index, AttrNumber column, RegProcedure equ
 {
 	ScanKeyData key;
 
-	s->rel = vs_open_store("usage", RowExclusiveLock);
-	s->snapshot = RegisterSnapshot(GetLatestSnapshot());
+	s->rel = vs_open_store("usage", AccessShareLock);
+	s->snapshot = RegisterSnapshot(vs_latest_snapshot());
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
 	s->scan = systable_beginscan(s->rel, vs_store_index(index), true, s->snapshot, 1, &key);
 }
@@ -115,15 +115,16 @@ end_usage(UsageScan *s)
 {
 	systable_endscan(s->scan);
 	UnregisterSnapshot(s->snapshot);
-	table_close(s->rel, RowExclusiveLock);
+	table_close(s->rel, AccessShareLock);
 }
 
 /*
  * Notes the number of a collection; old: the tuple to replace, or NULL.
  */
 static void
-put_usage(Relation rel, HeapTuple old, const VsNamespace *ns, Oid collection, int64 vectors)
+put_usage(HeapTuple old, const VsNamespace *ns, Oid collection, int64 vectors)
 {
+	Relation	rel = vs_open_store("usage", RowExclusiveLock);
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
 	HeapTuple	tuple;
@@ -137,6 +138,7 @@ put_usage(Relation rel, HeapTuple old, const VsNamespace *ns, Oid collection, in
 	else
 		CatalogTupleInsert(rel, tuple);
 	heap_freetuple(tuple);
+	table_close(rel, RowExclusiveLock);
 }
 
 /* Does a collection have a number, and which? */
@@ -168,7 +170,7 @@ count_rows(Oid relid)
 		return 0;
 	if (rel->rd_rel->relkind == RELKIND_RELATION)
 	{
-		Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+		Snapshot	snapshot = RegisterSnapshot(vs_latest_snapshot());
 		TupleTableSlot *slot = table_slot_create(rel, NULL);
 		TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 
@@ -197,19 +199,35 @@ count_missing(const VsNamespace *ns)
 		int64		vectors;
 
 		if (!get_usage(collection, &vectors))
-		{
-			Relation	rel = vs_open_store("usage", RowExclusiveLock);
-
-			put_usage(rel, NULL, ns, collection, count_rows(collection));
-			table_close(rel, RowExclusiveLock);
-		}
+			put_usage(NULL, ns, collection, count_rows(collection));
 	}
 	CommandCounterIncrement();
 }
 
 /*
- * A statement has written, and deleted, so many rows of a collection.  On return the
- * numbers of the namespace cannot change before the end of the transaction.
+ * Forgets the numbers of collections that were dropped or moved; they would
+ * count for nothing, until some table got such an oid again.
+ */
+void
+vs_forget_usage(const VsNamespace *ns)
+{
+	Relation	rel = vs_open_store("usage", RowExclusiveLock);
+	UsageScan	s;
+	HeapTuple	tuple;
+
+	begin_usage_of_namespace(&s, ns);
+	while (HeapTupleIsValid(tuple = next_usage(&s)))
+		if (get_rel_namespace(s.collection) != ns->schema)
+			CatalogTupleDelete(rel, &tuple->t_self);
+	end_usage(&s);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * A statement has added so many rows to a collection (less than 0: removed).
+ * On return the numbers of the namespace cannot change before the end of the
+ * transaction.
  */
 static void
 adjust_usage(const VsNamespace *ns, Oid collection, int64 change)
@@ -222,7 +240,7 @@ adjust_usage(const VsNamespace *ns, Oid collection, int64 change)
 	begin_usage_of_collection(&s, collection);
 	tuple = next_usage(&s);
 	if (HeapTupleIsValid(tuple) && change != 0)
-		put_usage(s.rel, tuple, ns, collection, Max(s.vectors + change, 0));
+		put_usage(tuple, ns, collection, Max(s.vectors + change, 0));
 	end_usage(&s);
 	if (HeapTupleIsValid(tuple))
 		CommandCounterIncrement();
@@ -419,16 +437,11 @@ vecstore_recount(PG_FUNCTION_ARGS)
 	{
 		begin_usage_of_collection(&s, lfirst_oid(cell));
 		tuple = next_usage(&s);
-		put_usage(s.rel, tuple, &ns, lfirst_oid(cell), count_rows(lfirst_oid(cell)));
+		put_usage(tuple, &ns, lfirst_oid(cell), count_rows(lfirst_oid(cell)));
 		end_usage(&s);
 	}
 	CommandCounterIncrement();
-	begin_usage_of_namespace(&s, &ns);
-	while (HeapTupleIsValid(tuple = next_usage(&s)))
-		if (!list_member_oid(collections, s.collection))
-			CatalogTupleDelete(s.rel, &tuple->t_self);
-	end_usage(&s);
-	CommandCounterIncrement();
+	vs_forget_usage(&ns);
 	PG_RETURN_INT64(vectors_of(&ns));
 }
 

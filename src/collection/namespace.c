@@ -27,6 +27,7 @@
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
@@ -181,6 +182,16 @@ vs_store_index(const char *index)
 	return relid;
 }
 
+/*
+ * What is committed now, and done in this transaction.  A parallel query, which
+ * writes nothing, stays with the snapshot that it has.
+ */
+Snapshot
+vs_latest_snapshot(void)
+{
+	return IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot();
+}
+
 /* May the current user set quotas? */
 bool
 vs_is_manager(void)
@@ -215,49 +226,59 @@ read_namespace(TupleDesc desc, HeapTuple tuple, VsNamespace *ns)
 	}
 }
 
-/* What the store knows of a schema; an error if it is no namespace. */
+/* What the store knows of a schema; false if it is no namespace. */
+bool
+vs_find_namespace(Oid schema, VsNamespace *ns)
+{
+	char	   *name = get_namespace_name(schema);
+	Relation	rel;
+	Snapshot	snapshot;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	bool		found;
+
+	if (name == NULL)
+		return false;
+	rel = vs_open_store("namespaces", AccessShareLock);
+	snapshot = RegisterSnapshot(vs_latest_snapshot());
+	namestrcpy(&ns->name, name);
+	ns->schema = schema;
+	ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&ns->name));
+	scan = systable_beginscan(rel, vs_store_index("namespaces_pkey"), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	found = HeapTupleIsValid(tuple);
+	if (found)
+		read_namespace(RelationGetDescr(rel), tuple, ns);
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* The same for the schema of a collection, which must be a namespace. */
 void
 vs_get_namespace(Oid schema, VsNamespace *ns)
 {
-	Relation	rel = vs_open_store("namespaces", AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	char	   *name = get_namespace_name(schema);
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple	tuple = NULL;
-
-	if (name != NULL)
-	{
-		namestrcpy(&ns->name, name);
-		ns->schema = schema;
-		ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&ns->name));
-		scan = systable_beginscan(rel, vs_store_index("namespaces_pkey"), true, snapshot, 1, &key);
-		tuple = systable_getnext(scan);
-		if (HeapTupleIsValid(tuple))
-			read_namespace(RelationGetDescr(rel), tuple, ns);
-		systable_endscan(scan);
-	}
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	if (tuple == NULL)
+	if (!vs_find_namespace(schema, ns))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_SCHEMA_NAME),
-				 errmsg("schema \"%s\" is no namespace", name ? name : "?"),
-				 errhint("vecstore.create_namespace() makes namespaces. Collections cannot be used in another schema, nor in a namespace whose schema was renamed.")));
+				 errmsg("schema \"%s\" is no namespace", get_namespace_name(schema)),
+				 errdetail("The schema was renamed, or a collection was moved into it."),
+				 errhint("Give it back the name of a namespace, or drop the triggers vecstore_* of the table.")));
 }
 
-/* The schema of that name, which must be a namespace. */
-static Oid
-schema_of(const char *name)
+/* The namespace of that name. */
+static void
+get_namespace_by_name(const char *name, VsNamespace *ns)
 {
 	Oid			schema = get_namespace_oid(name, true);
 
-	if (!OidIsValid(schema))
+	if (!OidIsValid(schema) || !vs_find_namespace(schema, ns))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_SCHEMA_NAME),
 				 errmsg("namespace \"%s\" does not exist", name),
-				 errhint("vecstore.list_namespaces() shows those there are.")));
-	return schema;
+				 errhint("vecstore.list_namespaces() shows those there are. A name alone, without NAMESPACE., is one of the current schema.")));
 }
 
 /*
@@ -338,7 +359,7 @@ vecstore_collection(PG_FUNCTION_ARGS)
 	Oid			relid;
 
 	read_collection_name(PG_GETARG_TEXT_PP(0), &schema_name, &name);
-	vs_get_namespace(schema_of(schema_name), &ns);
+	get_namespace_by_name(schema_name, &ns);
 	relid = get_relname_relid(name, ns.schema);
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -391,7 +412,7 @@ vecstore_admit_name(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	read_collection_name(PG_GETARG_TEXT_PP(0), &schema_name, &name);
-	vs_get_namespace(schema_of(schema_name), &ns);
+	get_namespace_by_name(schema_name, &ns);
 	check_active(&ns);
 	namestrcpy(&collection, name);
 	values[0] = NameGetDatum(&ns.name);
@@ -408,14 +429,14 @@ vecstore_admit_name(PG_FUNCTION_ARGS)
 Datum
 vecstore_admit_collection(PG_FUNCTION_ARGS)
 {
-	Oid			schema = schema_of(NameStr(*PG_GETARG_NAME(0)));
+	Name		name = PG_GETARG_NAME(0);
 	int32		dimension = PG_GETARG_INT32(1);
 	VsNamespace ns;
 
-	if (vs_schema_aclcheck(schema, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, NameStr(*PG_GETARG_NAME(0)));
-	vs_lock_namespace(schema);
-	vs_get_namespace(schema, &ns);
+	get_namespace_by_name(NameStr(*name), &ns);
+	if (vs_schema_aclcheck(ns.schema, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, NameStr(*name));
+	vs_lock_namespace(ns.schema);
 	check_active(&ns);
 	if (dimension < 1 || dimension > VS_MAX_DIM)
 		ereport(ERROR,
@@ -427,11 +448,12 @@ vecstore_admit_collection(PG_FUNCTION_ARGS)
 				 errmsg("%d dimensions are more than namespace \"%s\" may have", dimension, NameStr(ns.name)),
 				 errdetail("max_dimension is " INT64_FORMAT ".", ns.quota[VS_MAX_DIMENSION])));
 	if (ns.quota[VS_MAX_COLLECTIONS] >= 0 &&
-		list_length(vs_collections_of(schema)) >= ns.quota[VS_MAX_COLLECTIONS])
+		list_length(vs_collections_of(ns.schema)) >= ns.quota[VS_MAX_COLLECTIONS])
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("namespace \"%s\" has as many collections as it may have", NameStr(ns.name)),
 				 errdetail("max_collections is " INT64_FORMAT ".", ns.quota[VS_MAX_COLLECTIONS]),
 				 errhint("Drop a collection, or have the quota raised by vecstore.set_quota().")));
+	vs_forget_usage(&ns);
 	PG_RETURN_VOID();
 }

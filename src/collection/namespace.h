@@ -45,10 +45,13 @@ typedef struct VsNamespace
 
 extern Relation vs_open_store(const char *table, LOCKMODE lockmode);
 extern Oid	vs_store_index(const char *index);
+extern bool vs_find_namespace(Oid schema, VsNamespace *ns);
 extern void vs_get_namespace(Oid schema, VsNamespace *ns);
 extern void vs_lock_namespace(Oid schema);
 extern List *vs_collections_of(Oid schema);
 extern bool vs_is_collection(Oid relid);
 extern bool vs_is_manager(void);
+extern Snapshot vs_latest_snapshot(void);
+extern void vs_forget_usage(const VsNamespace *ns);
 
 #endif							/* VECSTORE_NAMESPACE_H */
