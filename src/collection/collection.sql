@@ -37,7 +37,7 @@ COMMENT ON VIEW vecstore.collections IS 'the collections of the namespaces that 
 GRANT SELECT ON vecstore.collections TO PUBLIC;
 
 CREATE FUNCTION vecstore.collection(collection text, batch integer DEFAULT 0) RETURNS regclass
-	AS 'MODULE_PATHNAME', 'vecstore_collection' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'vecstore_collection' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION vecstore.collection(text, integer) IS
 	'the table of a collection; an error if there is none, it cannot be used now, or takes no batch of so many rows';
 

@@ -235,11 +235,13 @@ adjust_usage(const VsNamespace *ns, Oid collection, int64 change)
 	UsageScan	s;
 	HeapTuple	tuple;
 
+	if (change == 0)
+		return;
 	CommandCounterIncrement();
 	vs_lock_namespace(ns->schema);
 	begin_usage_of_collection(&s, collection);
 	tuple = next_usage(&s);
-	if (HeapTupleIsValid(tuple) && change != 0)
+	if (HeapTupleIsValid(tuple))
 		put_usage(tuple, ns, collection, Max(s.vectors + change, 0));
 	end_usage(&s);
 	if (HeapTupleIsValid(tuple))

@@ -352,12 +352,16 @@ vs_is_collection(Oid relid)
 Datum
 vecstore_collection(PG_FUNCTION_ARGS)
 {
-	int32		batch = PG_GETARG_INT32(1);
+	int32		batch = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	char	   *schema_name;
 	char	   *name;
 	VsNamespace ns;
 	Oid			relid;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a collection needs a name")));
 	read_collection_name(PG_GETARG_TEXT_PP(0), &schema_name, &name);
 	get_namespace_by_name(schema_name, &ns);
 	relid = get_relname_relid(name, ns.schema);

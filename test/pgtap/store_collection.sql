@@ -100,6 +100,8 @@ SELECT is(row(g.embedding, g.metadata, g.document, g.created_at, g.updated_at > 
 	row('[1,1,0]'::text, '{"n": 7}'::jsonb, NULL::text, '2020-01-01'::timestamptz, true)::text, 'replaces all but created_at') FROM vecstore.get('acme.docs', 'a') g;
 SELECT is(run(statement), error, statement) FROM (VALUES
 	($$SELECT vecstore.upsert('acme.docs', 'x', '[1,2]')$$, '22000 expected 3 dimensions, not 2'),
+	($$SELECT vecstore.upsert(NULL, 'x', '[1,2,3]')$$, '22004 a collection needs a name'),
+	($$SELECT vecstore.count(NULL)$$, '22004 a collection needs a name'),
 	($$SELECT vecstore.upsert('acme.docs', NULL, '[1,2,3]')$$, '23502 null value in column "id" of relation "docs" violates not-null constraint'),
 	($$SELECT vecstore.upsert('acme.nodocs', 'x', '[1,2,3]')$$, '42P01 collection "nodocs" does not exist in namespace "acme"'),
 	($$SELECT vecstore.upsert('acme.docs_pkey', 'x', '[1,2,3]')$$, '42809 "acme.docs_pkey" is no collection'),
