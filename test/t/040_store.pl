@@ -198,7 +198,7 @@ is(sql('tenant', $numbers, 'app', $new), '8|8', 'upgraded: the numbers');
 sql('tenant', q{INSERT INTO acme.more (id) VALUES ('x')}, 'app', $new);
 my (undef, undef, $stderr) = $new->psql('app', q{INSERT INTO acme.docs (id) VALUES ('x')}, extra_params => [ '-U', 'tenant' ]);
 like($stderr, qr/exceeded: max_vectors/, 'upgraded: the quota holds');
-is(sql('postgres', 'DROP EXTENSION vecstore CASCADE; SELECT count(*) FROM acme.more', 'app', $new), '9', 'upgraded: and the extension can be dropped');
+is($new->safe_psql('app', 'SET client_min_messages = warning; DROP EXTENSION vecstore CASCADE; SELECT count(*) FROM acme.more'), '6', 'upgraded: and the extension can be dropped');
 check_no_crash($new, 'upgraded');
 $new->stop;
 done_testing();
