@@ -158,6 +158,14 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_gin_find_leaf(btree) ginFindLeafPage(btree, true, false, NULL)
 #endif
 
+/* One function for all kinds of objects checks privileges from 16 on. */
+#if PG_VERSION_NUM >= 160000
+#define vs_schema_aclcheck(schema, role, mode) \
+	object_aclcheck(NamespaceRelationId, schema, role, mode)
+#else
+#define vs_schema_aclcheck(schema, role, mode) pg_namespace_aclcheck(schema, role, mode)
+#endif
+
 /* Start to fetch memory that will be read soon. */
 #ifdef __GNUC__
 #define vs_prefetch(address)	__builtin_prefetch(address)

@@ -1,0 +1,57 @@
+/*
+ * namespace.h
+ *		Namespaces and collections as C sees them: what vecstore.namespaces says
+ *		of a schema, which of its tables are collections, and their names.
+ */
+#ifndef VECSTORE_NAMESPACE_H
+#define VECSTORE_NAMESPACE_H
+
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+/* What a namespace may hold; -1: as much as it likes. */
+typedef enum VsQuota
+{
+	VS_MAX_VECTORS,
+	VS_MAX_STORAGE_BYTES,
+	VS_MAX_DIMENSION,
+	VS_MAX_COLLECTIONS,
+	VS_MAX_BATCH_SIZE,
+	VS_MAX_QUERY_RESULTS,
+	VS_QUOTA_COUNT
+} VsQuota;
+
+typedef enum VsStatus
+{
+	VS_ACTIVE,
+	VS_READ_ONLY,
+	VS_SUSPENDED
+} VsStatus;
+
+/* A row of vecstore.namespaces, and its schema. */
+typedef struct VsNamespace
+{
+	NameData	name;
+	Oid			schema;
+	NameData	owner;			/* empty: nobody but the schema's owner */
+	VsStatus	status;
+	int64		quota[VS_QUOTA_COUNT];
+} VsNamespace;
+
+/* Quotas that want rows to be counted and tables to be measured. */
+#define vs_is_metered(ns) \
+	((ns)->quota[VS_MAX_VECTORS] >= 0 || (ns)->quota[VS_MAX_STORAGE_BYTES] >= 0)
+
+extern Relation vs_open_store(const char *table, LOCKMODE lockmode);
+extern Oid	vs_store_index(const char *index);
+extern bool vs_find_namespace(Oid schema, VsNamespace *ns);
+extern void vs_get_namespace(Oid schema, VsNamespace *ns);
+extern void vs_lock_namespace(Oid schema);
+extern List *vs_collections_of(Oid schema);
+extern bool vs_is_collection(Oid relid);
+extern bool vs_is_manager(void);
+extern Snapshot vs_latest_snapshot(void);
+extern void vs_forget_usage(const VsNamespace *ns);
+
+#endif							/* VECSTORE_NAMESPACE_H */
