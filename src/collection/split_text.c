@@ -150,6 +150,13 @@ trim_white(const VsSplit *split, int32_t limit, int32_t at)
 	return at;
 }
 
+/* Where what is counted before a border ends; that of a word is the border. */
+static int32_t
+content_end(const VsSplit *split, int32_t border)
+{
+	return split->options.method == VS_SPLIT_TOKEN ? border : trim_white(split, split->first, border);
+}
+
 /* How many units are counted from one place to another. */
 static int32_t
 measure(const VsSplit *split, int32_t from, int32_t to)
@@ -300,7 +307,7 @@ choose(VsSplit *split, VsChunk *chunk)
 	/* Without any border, the chunk is a part of a cluster. */
 	if (best > VS_LEVEL_NONE)
 		unit = first_border(split, split->first, split->at, best);
-	room = split->options.chunk_size - measure(split, split->first, trim_white(split, split->first, unit));
+	room = split->options.chunk_size - measure(split, split->first, content_end(split, unit));
 	chunk->start = choose_start(split, room);
 	if (best > VS_LEVEL_NONE)
 	{
