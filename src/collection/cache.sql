@@ -40,7 +40,7 @@ COMMENT ON FUNCTION vecstore.create_cache(text, integer, integer, integer) IS
 	'make a semantic cache ''namespace.cache'' for embeddings of a dimension: a table with an HNSW index by cosine';
 
 CREATE FUNCTION vecstore.cache_table(name text, embedding @extschema@.vecstore DEFAULT NULL)
-	RETURNS regclass LANGUAGE plpgsql STABLE
+	RETURNS regclass LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := to_regclass(name);
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION vecstore.cache_put(text, @extschema@.vecstore, jsonb, interv
 
 CREATE FUNCTION vecstore.cache_get(name text, embedding @extschema@.vecstore, threshold double precision DEFAULT 0.95, max_age interval DEFAULT NULL,
 		OUT payload jsonb, OUT similarity double precision, OUT age interval)
-	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 1
+	RETURNS SETOF record LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := vecstore.cache_table(name, embedding);

@@ -304,6 +304,9 @@ choose(VsSplit *split, VsChunk *chunk)
 		if (vs_level(&split->borders, at) > best)
 			best = vs_level(&split->borders, at);
 	}
+	/* Where words are counted, the last ones are no better than others. */
+	if (split->options.method == VS_SPLIT_TOKEN && best > VS_LEVEL_WORD)
+		best = VS_LEVEL_WORD;
 	/* Without any border, the chunk is a part of a cluster. */
 	if (best > VS_LEVEL_NONE)
 		unit = first_border(split, split->first, split->at, best);
