@@ -107,16 +107,24 @@ BEGIN
 			MESSAGE = format('threshold cannot be %s', coalesce(threshold::text, 'null')),
 			HINT = 'It is the least similarity of a hit, from -1 to 1.';
 	END IF;
+	-- Sessions that put one embedding at the same time leave an entry each.
 	RETURN QUERY EXECUTE format('
-		SELECT hit.payload, hit.similarity, $4 - hit.created_at
+		SELECT newest.payload, nearest.similarity, $4 - newest.created_at
 		FROM (
-			SELECT payload, created_at, 1 - (embedding OPERATOR(@extschema@.<=>) $1) AS similarity
-			FROM %s
+			SELECT embedding, 1 - (embedding OPERATOR(@extschema@.<=>) $1) AS similarity
+			FROM %1$s
 			WHERE created_at >= $3 AND (expires_at IS NULL OR expires_at > $4)
 			ORDER BY embedding OPERATOR(@extschema@.<=>) $1
 			LIMIT 1
-		) AS hit
-		WHERE hit.similarity >= $2', relation)
+		) AS nearest, LATERAL (
+			SELECT payload, created_at
+			FROM %1$s
+			WHERE embedding OPERATOR(@extschema@.=) nearest.embedding
+				AND created_at >= $3 AND (expires_at IS NULL OR expires_at > $4)
+			ORDER BY id DESC
+			LIMIT 1
+		) AS newest
+		WHERE nearest.similarity >= $2', relation)
 		USING embedding, threshold, coalesce(clock_timestamp() - max_age, '-infinity'), clock_timestamp();
 END
 $$;
