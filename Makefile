@@ -24,7 +24,7 @@ vpath %.l $(sort $(dir $(wildcard src/*/*_scan.l)))
 # Each room's SQL stands beside its C; the install script is their concatenation.
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
 	src/collection/schema.sql src/filter/filter.sql \
-	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql)
+	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql src/hybrid/hybrid_search.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build build/gen
 
