@@ -7,11 +7,11 @@
  * caller's rights, row security included:
  *
  *	legs	the candidates nearest by vector, through the HNSW index, and those best
- *			by text, through the BM25 index.  Each leg computes both the distance and
- *			the text score of its rows, so no candidate lacks one.
+ *			by text, through the BM25 index
  *	rows	a row that is in both legs becomes one, by GROUP BY on the key
- *	scores	the formula, ORDER BY score and key, LIMIT k
- *	result	whole rows, fetched by key for these few
+ *	scores	a row that the text's leg lacks needs its text scored, which takes longer
+ *			than all the rest: so only where bounds say that it may be among the k best
+ *	result	ORDER BY score and key, LIMIT k
  *
  * What a user passes comes in as parameters, but for the filter, which
  * vs_filter_sql() quotes.  Operators have their schemas, search_path means nothing;
@@ -68,6 +68,7 @@ enum
 /* An operator within SQL, written between string literals. */
 #define OP(name)	" OPERATOR(pg_catalog." name ") "
 #define INFINITY_SQL "'Infinity'::pg_catalog.float8"
+#define NO_NUMBER	"NULL::pg_catalog.float8"
 
 typedef struct Search
 {
@@ -194,7 +195,8 @@ key_list(const Search *search, const char *prefix)
 
 /*
  * One leg: rows with key, distance d, text t (less is better) and their rank in the
- * leg.  A distance that is no number, or NULL, is not near.
+ * leg.  A distance that is no number, or NULL, is not near.  t of the vector's leg comes
+ * later, where it matters.
  */
 static void
 put_leg(StringInfo sql, const Search *search, bool vector)
@@ -211,15 +213,40 @@ put_leg(StringInfo sql, const Search *search, bool vector)
 	for (int i = 0; i < search->relation->nkeys; i++)
 		appendStringInfo(sql, "%s AS k%d, ", search->relation->keys[i].value, i + 1);
 	appendStringInfo(sql, "%s AS d, %s AS t FROM %s " VS_HYBRID_ROW,
-					 search->vector ? search->vector->order : "NULL::pg_catalog.float8",
-					 search->text ? search->text->order : "NULL::pg_catalog.float8",
-					 search->relation->name);
+					 search->vector ? search->vector->order : NO_NUMBER,
+					 vector ? NO_NUMBER : search->text->order, search->relation->name);
 	if (side->condition || search->filter)
 		appendStringInfo(sql, " WHERE %s%s%s", side->condition ? side->condition : "",
 						 side->condition && search->filter ? " AND " : "",
 						 search->filter ? search->filter : "");
 	appendStringInfo(sql, " ORDER BY %s LIMIT %d) l WHERE %s)", vector ? "d" : "t", search->candidates,
 					 vector ? "d" OP("<") INFINITY_SQL : "t" OP("<") "0");
+}
+
+/*
+ * All candidates, each once.  far is the largest distance in the vector's leg, best the
+ * best t.  No row outside the text's leg has a better t than last: none matches, if the
+ * leg has room left.
+ */
+static void
+put_candidates(StringInfo sql, const Search *search)
+{
+	const char *keys = key_list(search, "");
+
+	appendStringInfo(sql, "SELECT %s, pg_catalog.min(d) AS d, pg_catalog.min(t) AS t, "
+					 "pg_catalog.min(v) AS v, pg_catalog.min(w) AS w, "
+					 "pg_catalog.max(pg_catalog.max(pg_catalog.abs(d)) FILTER (WHERE v IS NOT NULL)) OVER () AS far, "
+					 "pg_catalog.min(pg_catalog.min(t)) OVER () AS best, "
+					 "CASE WHEN pg_catalog.max(pg_catalog.max(w)) OVER ()" OP("<") "%d THEN 0 "
+					 "ELSE pg_catalog.max(pg_catalog.max(t)) OVER () END AS last FROM (",
+					 keys, search->candidates);
+	if (search->vector)
+		put_leg(sql, search, true);
+	if (search->vector && search->text)
+		appendStringInfoString(sql, " UNION ALL ");
+	if (search->text)
+		put_leg(sql, search, false);
+	appendStringInfo(sql, ") legs GROUP BY %s", keys);
 }
 
 /*
@@ -253,11 +280,11 @@ nearness(const Search *search)
 	return psprintf("(CASE WHEN d" OP("<") INFINITY_SQL " THEN %s ELSE 0 END)", formula);
 }
 
-/* The score of a row: of those sides there are. */
+/* The score of a row whose text has a certain t: of those sides there are. */
 static const char *
-score(const Search *search)
+score(const Search *search, const char *t)
 {
-	const char *text = "(CASE WHEN t" OP("<") "0 THEN t" OP("/") "best ELSE 0 END)";
+	const char *text = psprintf("(CASE WHEN %s" OP("<") "0 THEN %s" OP("/") "best ELSE 0 END)", t, t);
 	const char *schema = quote_identifier(get_namespace_name(search->relation->schema));
 
 	if (search->rrf)
@@ -271,25 +298,41 @@ score(const Search *search)
 					nearness(search), text);
 }
 
-/* The k best rows: key, score, d, t, v, w. */
+/*
+ * The candidates that may be among the k best.  t of a row outside the text's leg lies
+ * between last and 0, so the score lies between low and high; k rows have at least kth.
+ */
 static void
-put_best(StringInfo sql, const Search *search)
+put_contenders(StringInfo sql, const Search *search)
 {
-	const char *keys = key_list(search, "");
+	appendStringInfo(sql, "SELECT *, pg_catalog.nth_value(low, %d) OVER (ORDER BY low DESC "
+					 "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS kth FROM "
+					 "(SELECT *, (%s)::pg_catalog.float8 AS low, (%s)::pg_catalog.float8 AS high FROM (",
+					 search->k, score(search, "t"), score(search, "(CASE WHEN w IS NULL THEN last ELSE t END)"));
+	put_candidates(sql, search);
+	appendStringInfoString(sql, ") c) b");
+}
 
-	appendStringInfo(sql, "(SELECT %s, (%s)::pg_catalog.float8 AS score, d, t, v, w FROM (SELECT %s, "
-					 "pg_catalog.min(d) AS d, pg_catalog.min(t) AS t, pg_catalog.min(v) AS v, pg_catalog.min(w) AS w, "
-					 "pg_catalog.max(pg_catalog.max(pg_catalog.abs(d)) FILTER (WHERE v IS NOT NULL)) OVER () AS far, "
-					 "pg_catalog.min(pg_catalog.min(t)) OVER () AS best FROM (",
-					 keys, score(search), keys);
-	if (search->vector)
-		put_leg(sql, search, true);
-	if (search->vector && search->text)
-		appendStringInfoString(sql, " UNION ALL ");
-	if (search->text)
-		put_leg(sql, search, false);
-	appendStringInfo(sql, ") legs GROUP BY %s) rows ORDER BY score DESC, %s LIMIT %d) r",
-					 keys, keys, search->k);
+/*
+ * Those, with the row itself and its t.  OFFSET 0 keeps the planner from computing t
+ * anew wherever it is used.  (t.*) is the row even where a column is called t.
+ */
+static void
+put_rows(StringInfo sql, const Search *search, bool keys_only)
+{
+	VsHybridRelation *relation = search->relation;
+
+	appendStringInfo(sql, "SELECT %s, r.d, r.v, r.w, r.far, r.best, CASE WHEN r.w IS NULL THEN %s ELSE r.t END AS t",
+					 key_list(search, "r."), search->text ? search->text->order : NO_NUMBER);
+	if (!keys_only)
+		appendStringInfo(sql, ", (" VS_HYBRID_ROW ".*)::%s AS doc", relation->name);
+	appendStringInfoString(sql, " FROM (");
+	put_contenders(sql, search);
+	appendStringInfo(sql, ") r JOIN %s " VS_HYBRID_ROW " ON ", relation->name);
+	for (int i = 0; i < relation->nkeys; i++)
+		appendStringInfo(sql, "%s%s %s r.k%d", i > 0 ? " AND " : "", relation->keys[i].value,
+						 relation->keys[i].equal, i + 1);
+	appendStringInfoString(sql, " WHERE r.kth IS NULL OR r.high" OP(">=") "r.kth OFFSET 0");
 }
 
 /* {"id": 5} */
@@ -298,39 +341,27 @@ put_json_key(StringInfo sql, const VsHybridRelation *relation)
 {
 	appendStringInfoString(sql, "pg_catalog.jsonb_build_object(");
 	for (int i = 0; i < relation->nkeys; i++)
-		appendStringInfo(sql, "%s%s, r.k%d", i > 0 ? ", " : "",
+		appendStringInfo(sql, "%s%s, k%d", i > 0 ? ", " : "",
 						 quote_literal_cstr(relation->keys[i].name), i + 1);
 	appendStringInfoChar(sql, ')');
 }
 
-/* JOIN the relation by its key. */
-static void
-put_join(StringInfo sql, const VsHybridRelation *relation)
-{
-	appendStringInfo(sql, " JOIN %s " VS_HYBRID_ROW " ON ", relation->name);
-	for (int i = 0; i < relation->nkeys; i++)
-		appendStringInfo(sql, "%s%s %s r.k%d", i > 0 ? " AND " : "", relation->keys[i].value,
-						 relation->keys[i].equal, i + 1);
-}
-
-/* All of it.  (t.*) is the row even where a column is called t. */
+/* All of it: the k best rows, or keys. */
 static char *
 statement(const Search *search, bool keys_only)
 {
-	VsHybridRelation *relation = search->relation;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	if (keys_only)
-		put_json_key(&sql, relation);
+		put_json_key(&sql, search->relation);
 	else
-		appendStringInfo(&sql, "(" VS_HYBRID_ROW ".*)::%s", relation->name);
-	appendStringInfoString(&sql, ", r.score, r.d, 0" OP("-") "r.t, r.v, r.w FROM ");
-	put_best(&sql, search);
-	if (!keys_only)
-		put_join(&sql, relation);
-	appendStringInfo(&sql, " ORDER BY r.score DESC, %s", key_list(search, "r."));
+		appendStringInfoString(&sql, "doc");
+	appendStringInfo(&sql, ", (%s)::pg_catalog.float8 AS score, d, 0" OP("-") "t, v, w FROM (",
+					 score(search, "t"));
+	put_rows(&sql, search, keys_only);
+	appendStringInfo(&sql, ") s ORDER BY score DESC, %s LIMIT %d", key_list(search, ""), search->k);
 	return sql.data;
 }
 
