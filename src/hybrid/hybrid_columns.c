@@ -316,7 +316,7 @@ is_key(const VsHybridRelation *relation, Relation index)
 	return index->rd_index->indisprimary && index->rd_index->indimmediate &&
 		index->rd_rel->relam == BTREE_AM_OID &&
 		(get_rel_relkind(relation->base) == RELKIND_PARTITIONED_TABLE ||
-		 !has_subclass(relation->base));
+		 find_inheritance_children(relation->base, NoLock) == NIL);
 }
 
 /* The place of a row is a key, too, but a view does not show it. */
