@@ -11,7 +11,7 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.contro
 MODULE_big = vecstore
 
 # One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am,
-# filter <- hybrid <- collection.
+# filter, am <- hybrid <- collection.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c) $(GENERATED))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 

@@ -314,25 +314,35 @@ put_contenders(StringInfo sql, const Search *search)
 }
 
 /*
- * Those, with the row itself and its t.  OFFSET 0 keeps the planner from computing t
- * anew wherever it is used.  (t.*) is the row even where a column is called t.
+ * The row of r's key, for each r by itself: a join might compute what is taken of rows
+ * for the whole table, if that is small.  OFFSET 0 keeps the planner from merging it.
  */
 static void
-put_rows(StringInfo sql, const Search *search, bool keys_only)
+put_lookup(StringInfo sql, const VsHybridRelation *relation, const char *taken)
 {
-	VsHybridRelation *relation = search->relation;
-
-	appendStringInfo(sql, "SELECT %s, r.d, r.v, r.w, r.far, r.best, CASE WHEN r.w IS NULL THEN %s ELSE r.t END AS t",
-					 key_list(search, "r."), search->text ? search->text->order : NO_NUMBER);
-	if (!keys_only)
-		appendStringInfo(sql, ", (" VS_HYBRID_ROW ".*)::%s AS doc", relation->name);
-	appendStringInfoString(sql, " FROM (");
-	put_contenders(sql, search);
-	appendStringInfo(sql, ") r JOIN %s " VS_HYBRID_ROW " ON ", relation->name);
+	appendStringInfo(sql, "LATERAL (SELECT %s FROM %s " VS_HYBRID_ROW " WHERE ", taken, relation->name);
 	for (int i = 0; i < relation->nkeys; i++)
 		appendStringInfo(sql, "%s%s %s r.k%d", i > 0 ? " AND " : "", relation->keys[i].value,
 						 relation->keys[i].equal, i + 1);
-	appendStringInfoString(sql, " WHERE r.kth IS NULL OR r.high" OP(">=") "r.kth OFFSET 0");
+}
+
+/* Those, with the t that the text's leg does not have. */
+static void
+put_scored(StringInfo sql, const Search *search)
+{
+	bool		lookup = search->vector && search->text;
+
+	appendStringInfo(sql, "SELECT %s, r.d, %s AS t, r.v, r.w, r.far, r.best FROM (", key_list(search, "r."),
+					 lookup ? "CASE WHEN r.w IS NULL THEN x.t ELSE r.t END" : "r.t");
+	put_contenders(sql, search);
+	appendStringInfoString(sql, ") r");
+	if (lookup)
+	{
+		appendStringInfoString(sql, " LEFT JOIN ");
+		put_lookup(sql, search->relation, psprintf("%s AS t", search->text->order));
+		appendStringInfoString(sql, " AND r.w IS NULL OFFSET 0) x ON true");
+	}
+	appendStringInfoString(sql, " WHERE r.kth IS NULL OR r.high" OP(">=") "r.kth");
 }
 
 /* {"id": 5} */
@@ -341,27 +351,38 @@ put_json_key(StringInfo sql, const VsHybridRelation *relation)
 {
 	appendStringInfoString(sql, "pg_catalog.jsonb_build_object(");
 	for (int i = 0; i < relation->nkeys; i++)
-		appendStringInfo(sql, "%s%s, k%d", i > 0 ? ", " : "",
+		appendStringInfo(sql, "%s%s, r.k%d", i > 0 ? ", " : "",
 						 quote_literal_cstr(relation->keys[i].name), i + 1);
 	appendStringInfoChar(sql, ')');
 }
 
-/* All of it: the k best rows, or keys. */
+/*
+ * All of it: the k best, as keys or rows.  (t.*) is the row even where a column is
+ * called t.
+ */
 static char *
 statement(const Search *search, bool keys_only)
 {
+	VsHybridRelation *relation = search->relation;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
 	if (keys_only)
-		put_json_key(&sql, search->relation);
+		put_json_key(&sql, relation);
 	else
-		appendStringInfoString(&sql, "doc");
-	appendStringInfo(&sql, ", (%s)::pg_catalog.float8 AS score, d, 0" OP("-") "t, v, w FROM (",
+		appendStringInfoString(&sql, "x.doc");
+	appendStringInfo(&sql, ", r.score, r.d, 0" OP("-") "r.t, r.v, r.w FROM (SELECT *, (%s)::pg_catalog.float8 AS score FROM (",
 					 score(search, "t"));
-	put_rows(&sql, search, keys_only);
-	appendStringInfo(&sql, ") s ORDER BY score DESC, %s LIMIT %d", key_list(search, ""), search->k);
+	put_scored(&sql, search);
+	appendStringInfo(&sql, ") s ORDER BY score DESC, %s LIMIT %d) r", key_list(search, ""), search->k);
+	if (!keys_only)
+	{
+		appendStringInfoString(&sql, " JOIN ");
+		put_lookup(&sql, relation, psprintf("(" VS_HYBRID_ROW ".*)::%s AS doc", relation->name));
+		appendStringInfoString(&sql, " OFFSET 0) x ON true");
+	}
+	appendStringInfo(&sql, " ORDER BY r.score DESC, %s", key_list(search, "r."));
 	return sql.data;
 }
 
