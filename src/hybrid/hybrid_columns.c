@@ -319,7 +319,10 @@ is_key(const VsHybridRelation *relation, Relation index)
 		 find_inheritance_children(relation->base, NoLock) == NIL);
 }
 
-/* The place of a row is a key, too, but a view does not show it. */
+/*
+ * The place of a row is a key, too, but a view does not show it, and rows of a foreign
+ * table may all have the same.
+ */
 static void
 use_place(VsHybridRelation *relation)
 {
@@ -327,7 +330,16 @@ use_place(VsHybridRelation *relation)
 		{"tableoid", VS_HYBRID_ROW ".tableoid", "OPERATOR(pg_catalog.=)"},
 		{"ctid", VS_HYBRID_ROW ".ctid", "OPERATOR(pg_catalog.=)"}
 	};
+	ListCell   *cell;
 
+	foreach(cell, find_all_inheritors(relation->base, AccessShareLock, NULL))
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" cannot be searched", get_rel_name(relation->base)),
+					 errdetail("It has no primary key, and its part \"%s\" is a foreign table, whose rows cannot be told apart.",
+							   get_rel_name(lfirst_oid(cell))),
+					 errhint("Search the other parts.")));
 	relation->nkeys = lengthof(place);
 	relation->keys = place;
 }
