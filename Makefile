@@ -11,7 +11,7 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" vecstore.contro
 MODULE_big = vecstore
 
 # One room a folder; arrows point down: distance <- quant <- am, distance <- type <- am,
-# filter <- hybrid <- collection.
+# filter, am <- hybrid <- collection.
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c src/*/*.c) $(GENERATED))
 C_HEADERS = $(wildcard src/*.h src/*/*.h)
 
@@ -25,6 +25,7 @@ vpath %.l $(sort $(dir $(wildcard src/*/*_scan.l)))
 SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.sql \
 	src/collection/schema.sql src/filter/filter.sql \
 	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql src/hybrid/bm25_highlight.sql \
+	src/hybrid/hybrid_search.sql \
 	src/collection/namespace.sql src/collection/quota.sql src/collection/collection.sql \
 	src/collection/record.sql src/collection/split_text.sql src/collection/evaluation.sql src/collection/cache.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)

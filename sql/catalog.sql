@@ -11,8 +11,8 @@ SELECT pg_describe_object(classid, objid, objsubid) AS without_comment
 		AND obj_description(objid, classid::regclass::name) IS NULL
 	ORDER BY 1;
 
--- all functions of the type are immutable or stable, and none stops a parallel plan;
--- those of the store write
+-- all functions of the type are immutable or stable, and none stops a parallel plan but
+-- those that run queries; those of the store write
 SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vecstore')
 		AND p.pronamespace <> 'vecstore'::regnamespace

@@ -83,6 +83,15 @@ foreach my $metric (sort keys %operators)
 }
 cmp_ok(sql("SET vecstore.ef_search = 200; SELECT vecstore_recall('items_l2', 10, 100)"), '>=', 0.98, 'vecstore_recall');
 
+# Hybrid search takes pgvector's columns, with an index and its metric, or without.
+my $near = "SELECT string_agg(id::text, ' ') FROM (SELECT id FROM %s ORDER BY embedding %s row_vector(5000) LIMIT 20) t";
+my $hybrid = "SELECT string_agg(key->>'id', ' ') FROM hybrid_search_keys('%s', query_vector => row_vector(5000)::vecstore, k => 20%s)";
+is(sql(sprintf($hybrid, 'items', '')), sql('SET enable_indexscan = off; ' . sprintf($near, 'items', '<->')),
+	'hybrid_search_keys: the nearest rows by the metric of the index');
+sql('CREATE TABLE bare_items AS SELECT * FROM items; ALTER TABLE bare_items ADD PRIMARY KEY (id)');
+is(sql(sprintf($hybrid, 'bare_items', ", vector_column => 'embedding'")), sql(sprintf($near, 'bare_items', '<=>')),
+	'hybrid_search_keys: by cosine distance without an index');
+
 # A client's prepared statement, as it is, under a generic plan.
 like( sql(qq{
 		$by_index SET plan_cache_mode = force_generic_plan;
