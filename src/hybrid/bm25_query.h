@@ -39,6 +39,18 @@ typedef struct VsBm25Query
 } VsBm25Query;
 
 /*
+ * Open an index that a query names, or raise what it is instead.  Its lock is meant to be
+ * kept until the transaction ends.
+ */
+extern Relation vs_bm25_open_index(Oid index);
+
+/* Whether a relation is a vecstore_bm25 index, perhaps a partitioned one. */
+extern bool vs_bm25_is_index(Relation rel);
+
+/* Who asks for statistics must be allowed to read the column. */
+extern bool vs_bm25_may_read(Relation index);
+
+/*
  * Prepare a query, with the statistics of an index, or of all partitions of one.  The
  * index's lock is taken and kept until the transaction ends.
  */

@@ -7,6 +7,10 @@
  * query with its statistics.  Behind the last match come the rows without one, then
  * the NULLs: so LIMIT is filled, whatever a filter keeps, and the answer is that of a
  * sort.
+ *
+ * With keys (@@), the rows that match them are collected first, in the order of their TIDs.
+ * Without an order they are handed out like that; with one, they tell which rows of the
+ * ordered scan are wanted, and the scan ends with the last of them.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -14,7 +18,10 @@
 #include "access/relscan.h"
 #include "catalog/pg_type.h"
 #include "hybrid/bm25_am.h"
+#include "hybrid/bm25_match.h"
 #include "hybrid/bm25_query.h"
+#include "nodes/tidbitmap.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -26,17 +33,36 @@
 typedef enum Phase
 {
 	PHASE_START,
+	PHASE_FOUND,
 	PHASE_MATCHES,
 	PHASE_REST,
 	PHASE_NULLS,
 	PHASE_END
 } Phase;
 
+/* A row that matches the keys, or may do so. */
+typedef struct FoundRow
+{
+	ItemPointerData tid;
+	uint16		recheck;
+} FoundRow;
+
+/* All of them, in the order of TIDs. */
+typedef struct FoundRows
+{
+	MemoryContext context;
+	FoundRow   *rows;
+	int64		n;
+	int64		size;
+} FoundRows;
+
 typedef struct VsBm25Scan
 {
 	MemoryContext context;		/* reset when the scan begins anew */
 	MemoryContext batch_context;
 	Phase		phase;
+	FoundRows	found;			/* if there are keys */
+	int64		given;			/* of those */
 	VsBm25Query *query;
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
@@ -71,6 +97,8 @@ vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
 	VsBm25Scan *state = scan->opaque;
 	MemoryContext context = state->context;
 
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
 	MemoryContextReset(context);
@@ -107,6 +135,117 @@ read_query(IndexScanDesc scan)
 	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
 }
 
+/* ---- keys ---- */
+
+/* What a row must have to match all keys; NULL if none can. */
+static VsMatch *
+read_keys(IndexScanDesc scan)
+{
+	VsMatch    *all = NULL;
+
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		VsMatch    *one = vs_bm25_match_key(scan->indexRelation, &scan->keyData[i]);
+
+		if (one == NULL)
+			return NULL;
+		all = all ? vs_match_join(&vs_bm25_match_calls, VS_MATCH_AND, all, one) : one;
+	}
+	return all;
+}
+
+/* Some rows match. */
+static void
+add_found(void *state, ItemPointerData *tids, int n, bool recheck)
+{
+	FoundRows  *found = state;
+
+	if (found->n + n > found->size)
+	{
+		found->size = Max(found->size * 2, found->n + n + 64);
+		found->rows = found->rows ? repalloc_huge(found->rows, found->size * sizeof(FoundRow)) :
+			MemoryContextAllocHuge(found->context, found->size * sizeof(FoundRow));
+	}
+	for (int i = 0; i < n; i++)
+	{
+		found->rows[found->n].tid = tids[i];
+		found->rows[found->n++].recheck = recheck;
+	}
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) &((const FoundRow *) a)->tid,
+							  (ItemPointer) &((const FoundRow *) b)->tid);
+}
+
+/* Collect the rows that match, each once. */
+static void
+collect_found(IndexScanDesc scan)
+{
+	FoundRows  *found = &((VsBm25Scan *) scan->opaque)->found;
+	VsMatch    *match = read_keys(scan);
+	int64		n = 0;
+
+	found->context = CurrentMemoryContext;
+	if (match)
+		vs_bm25_find(scan->indexRelation, match, add_found, found);
+	if (found->n > 0)
+		qsort(found->rows, found->n, sizeof(FoundRow), compare_found);
+	for (int64 i = 0; i < found->n; i++)
+		if (n > 0 && compare_found(&found->rows[n - 1], &found->rows[i]) == 0)
+			found->rows[n - 1].recheck |= found->rows[i].recheck;
+		else
+			found->rows[n++] = found->rows[i];
+	found->n = n;
+}
+
+/* A row among those that match; NULL if it does not. */
+static FoundRow *
+find_row(const FoundRows *found, const ItemPointerData *tid)
+{
+	FoundRow	key = {.tid = *tid};
+
+	return found->n == 0 ? NULL : bsearch(&key, found->rows, found->n, sizeof(FoundRow), compare_found);
+}
+
+/* How many rows were found, and where they go. */
+typedef struct BitmapFill
+{
+	TIDBitmap  *bitmap;
+	int64		n;
+} BitmapFill;
+
+/* Some rows match. */
+static void
+add_to_bitmap(void *state, ItemPointerData *tids, int n, bool recheck)
+{
+	BitmapFill *fill = state;
+
+	tbm_add_tuples(fill->bitmap, tids, n, recheck);
+	fill->n += n;
+}
+
+int64
+vs_bm25_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap)
+{
+	VsBm25Scan *state = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	BitmapFill	fill = {bitmap, 0};
+	VsMatch    *match;
+
+	pgstat_count_index_scan(scan->indexRelation);
+	vs_count_index_search(scan);
+	match = read_keys(scan);
+	if (match)
+		vs_bm25_find(scan->indexRelation, match, add_to_bitmap, &fill);
+	MemoryContextSwitchTo(old);
+	return fill.n;
+}
+
+/* ---- in the order of scores ---- */
+
 static void
 start(IndexScanDesc scan)
 {
@@ -115,6 +254,15 @@ start(IndexScanDesc scan)
 
 	pgstat_count_index_scan(scan->indexRelation);
 	vs_count_index_search(scan);
+	if (scan->numberOfKeys > 0)
+	{
+		collect_found(scan);
+		if (scan->numberOfOrderBys == 0 || state->found.n == 0)
+		{
+			state->phase = PHASE_FOUND;
+			return;
+		}
+	}
 	state->batch_context = AllocSetContextCreate(state->context, "vecstore_bm25 batch",
 												 ALLOCSET_DEFAULT_SIZES);
 	state->query = read_query(scan);
@@ -159,12 +307,24 @@ read_rest(IndexScanDesc scan)
 	state->next = 0;
 }
 
-/* Give a row to the executor. */
+/* Give a row to the executor, if it is wanted. */
 static bool
 give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
 {
+	VsBm25Scan *state = scan->opaque;
+
 	scan->xs_heaptid = *tid;
 	scan->xs_recheck = false;
+	if (scan->numberOfKeys > 0)
+	{
+		FoundRow   *row = find_row(&state->found, tid);
+
+		if (row == NULL)
+			return false;
+		scan->xs_recheck = row->recheck;
+		if (++state->given == state->found.n)
+			state->phase = PHASE_END;
+	}
 	scan->xs_recheckorderby = false;
 	if (scan->numberOfOrderBys > 0)
 	{
@@ -188,7 +348,15 @@ vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
 		start(scan);
 	while (!found && state->phase != PHASE_END)
 	{
-		if (state->phase == PHASE_MATCHES)
+		CHECK_FOR_INTERRUPTS();
+		if (state->phase == PHASE_FOUND)
+		{
+			if (state->next < state->found.n)
+				found = give(scan, &state->found.rows[state->next++].tid, 0, false);
+			else
+				state->phase = PHASE_END;
+		}
+		else if (state->phase == PHASE_MATCHES)
 		{
 			if (state->next < state->nhits || next_batch(scan))
 			{
