@@ -49,7 +49,8 @@ typedef struct Set
 	SetKind		kind;
 	bool		lossy;			/* may hold documents that do not match */
 	double		size;			/* documents, at most, but for NOT */
-	uint32		doc;			/* of a term: the present one */
+	bool		sought;
+	uint32		doc;			/* what the last search found */
 	VsBm25Cursor *cursor;
 	uint64	   *bits;
 	Size		bytes;			/* of the search's memory */
@@ -136,15 +137,18 @@ seek_or(Search *search, Set *set, uint32 doc)
 	uint32		first = VS_BM25_NO_DOC;
 
 	for (int i = 0; i < set->n; i++)
-		first = Min(first, seek(search, set->members[i], doc));
+	{
+		uint32		next = seek(search, set->members[i], doc);
+
+		first = Min(first, next);
+	}
 	return first;
 }
 
-/* The first member from a document on; documents come in ascending order. */
+/* The same as seek(), but for what was found before. */
 static uint32
-seek(Search *search, Set *set, uint32 doc)
+seek_anew(Search *search, Set *set, uint32 doc)
 {
-	step(search);
 	switch (set->kind)
 	{
 		case SET_NONE:
@@ -152,9 +156,7 @@ seek(Search *search, Set *set, uint32 doc)
 		case SET_ALL:
 			return doc < search->segment->ndocs ? doc : VS_BM25_NO_DOC;
 		case SET_TERM:
-			if (set->doc < doc)
-				set->doc = vs_bm25_cursor_seek(set->cursor, doc);
-			return set->doc;
+			return vs_bm25_cursor_seek(set->cursor, doc);
 		case SET_BITS:
 			return seek_bits(search, set, doc);
 		case SET_NOT:
@@ -165,6 +167,20 @@ seek(Search *search, Set *set, uint32 doc)
 			return seek_or(search, set, doc);
 	}
 	return VS_BM25_NO_DOC;
+}
+
+/*
+ * The first member from a document on.  Documents are asked for in ascending order; below what
+ * was found last, there is none, and members of the set may have gone on.
+ */
+static uint32
+seek(Search *search, Set *set, uint32 doc)
+{
+	step(search);
+	if (!set->sought || set->doc < doc)
+		set->doc = seek_anew(search, set, doc);
+	set->sought = true;
+	return set->doc;
 }
 
 /* ---- making sets ---- */
@@ -236,7 +252,6 @@ make_entry(Search *search, const VsBm25Entry *entry)
 	hold_memory(search, set, bytes);
 	set->cursor = palloc(sizeof(VsBm25Cursor));
 	vs_bm25_cursor_init(set->cursor, &search->reader, search->segment, entry);
-	set->doc = vs_bm25_cursor_seek(set->cursor, 0);
 	return set;
 }
 
