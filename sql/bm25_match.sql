@@ -36,9 +36,9 @@ CREATE INDEX few_body ON few USING vecstore_bm25 (body);
 -- these rows are pending
 INSERT INTO few VALUES (7, 'Thin-film solar'), (8, 'film, thin: solar'), (9, 'wind'), (10, NULL), (11, 'solar and cells; thin film');
 SELECT q, f.* FROM unnest(ARRAY['solar', 'SOLAR & wind', 'solar wind', 'solar AND NOT wind', 'solar -wind -cells', '"thin film"', 'thin-film', '!"thin film" solar', '"thin fil"*', 'so* | li*',
-	'"cells of"', '"of cells of"', '"cells cells"', 'nothing | light', '!solar', '!solar !cells', '!(solar | wind)', '!!solar', 'a | !solar', 'and', 'AND', '... solar', '... | wind', '!...', '..."', '', ' ', '(nosuch | "thin film") cells',
+	'"cells of"', '"of cells of"', '"cells cells"', 'nothing | light', '!solar', '!solar !cells', '!(solar | wind)', '!!solar', 'a | !solar', 'and', '... solar', '... | wind', '!...', '', ' ', '(nosuch | "thin film") cells',
 	'"solar cells"', 'powe* -"solar power"', '"solar power" | "solar cells"', '!"film thin" & "thin film"']) WITH ORDINALITY u(q, n),
-	found('few', format('body @@ bm25_query(%L, ''few_body'')', q)) f WHERE q NOT IN ('AND', '..."') ORDER BY n;
+	found('few', format('body @@ bm25_query(%L, ''few_body'')', q)) f ORDER BY n;
 SELECT outcome(format('SELECT array_agg(id) FROM few WHERE body @@ bm25_query(%L, ''few_body'')', q)) FROM unnest(ARRAY['AND', 'solar &', '| solar', 'solar (wind', 'solar)', 'say "thin film', 'é & & solar', repeat('!', 201) || 'solar', repeat('a', 65537)]) q;
 -- the plan and the query as it is shown
 SET enable_seqscan = off;
@@ -48,7 +48,15 @@ EXPLAIN (COSTS OFF) SELECT id FROM few WHERE body @@ bm25_query('solar', 'few_bo
 SELECT id FROM few WHERE body @@ bm25_query('cells', 'few_body') OR body @@ bm25_query('wind', 'few_body') AND id > 3 ORDER BY id;
 RESET enable_indexscan;
 -- a phrase is looked at again, words are not
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) SELECT id FROM few WHERE body @@ bm25_query('"thin film"', 'few_body') AND body IS NOT NULL;
+CREATE FUNCTION rechecked(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE format('EXPLAIN (ANALYZE, FORMAT json) SELECT id FROM few WHERE body @@ bm25_query(%L, ''few_body'')', query) INTO plan;
+	RETURN coalesce(plan->0->'Plan'->>'Rows Removed by Index Recheck', 'none');
+END
+$$;
+SELECT rechecked('"thin film"') AS phrase, rechecked('!"thin film"') AS no_phrase, rechecked('thin & film') AS words;
 -- two keys, no query, rescans
 SELECT id FROM few WHERE body @@ bm25_query('solar', 'few_body') AND body @@ bm25_query('"thin film" | power', 'few_body') ORDER BY id;
 SELECT count(*) FROM few WHERE body @@ bm25_query(NULL, 'few_body');
@@ -148,11 +156,11 @@ SELECT n, same FROM agree('docs', 'docs_body', 60, 4);
 -- little memory: sets that do not fit are looked at by the executor
 SET work_mem = '64kB';
 SELECT n, same FROM agree('docs', 'docs_body', 40, 5);
-SELECT cardinality(ids) > 7000 AS many, same FROM found('docs', format('body @@ bm25_query(%L, ''docs_body'')', (SELECT string_agg('w' || i || '*', ' | ') || ' | ' || string_agg('(w1 & w' || i || ')', ' | ') FROM generate_series(1, 60) i)));
+SELECT cardinality(ids) > 5000 AS many, same FROM found('docs', format('body @@ bm25_query(%L, ''docs_body'')', (SELECT string_agg('w' || i || '*', ' | ') || ' | ' || string_agg('(w1 & w' || i || ')', ' | ') FROM generate_series(1, 60) i)));
 RESET work_mem;
 -- wide queries
 SELECT cardinality(ids) > 1000 AS many, same FROM found('docs', format('body @@ bm25_query(%L, ''docs_body'')', (SELECT string_agg('w' || i, ' | ') FROM generate_series(20, 500) i)));
-SELECT cardinality(ids) > 1000 AS many, same FROM found('docs', format('body @@ bm25_query(%L, ''docs_body'')', (SELECT string_agg('-w' || i, ' ') FROM generate_series(20, 500) i)));
+SELECT cardinality(ids) > 100 AS some, same FROM found('docs', format('body @@ bm25_query(%L, ''docs_body'')', (SELECT string_agg('-w' || i, ' ') FROM generate_series(20, 500) i)));
 -- with an order: the same rows and scores as a sort
 SELECT count(*), bool_and(same_rows AND same_order) FROM generate_series(1, 20) i, random_query(7000 + i, 2) q,
 	compare(format('SELECT id, body <@> ''w1 w20'' FROM docs WHERE body @@ bm25_query(%L, ''docs_body'') ORDER BY 2', q.query));
@@ -173,7 +181,7 @@ DECLARE
 	word text := words(seed, 1, 60);
 BEGIN
 	IF kind <= 2 THEN
-		RETURN (ARRAY[word, word || ':' || substr('ABCD', dice(seed, 2, 4) + 1, 1), left(word, 2) || ':*', left(word, 2) || ':*AB'])[dice(seed, 3, 6) - 2 + 1 * (dice(seed, 3, 6) < 3)::integer * (3 - dice(seed, 3, 6))];
+		RETURN (ARRAY[word, word, word, word || ':' || substr('ABCD', dice(seed, 2, 4) + 1, 1), left(word, 2) || ':*', left(word, 2) || ':*AB'])[dice(seed, 3, 6) + 1];
 	ELSIF kind <= 7 THEN
 		RETURN format('(%s %s %s)', random_tsquery(7 * seed + 1, depth - 1), (ARRAY['&', '|', '<->', '<2>', '&'])[kind - 2], random_tsquery(7 * seed + 2, depth - 1));
 	ELSE
@@ -188,10 +196,12 @@ CREATE INDEX vectors_body ON vectors USING vecstore_bm25 (body) WITH (tokenizer 
 INSERT INTO vectors SELECT 10000 + id, to_tsvector('simple', body) FROM docs WHERE id BETWEEN 2500 AND 2700;
 SELECT random_tsquery(i, 3) FROM unnest(ARRAY[3, 4, 9, 21]) i;
 SELECT count(*), count(*) FILTER (WHERE same), sum(cardinality(ids)) > 20000 AS enough FROM generate_series(1, 150) i, found('vectors', format('body @@ %L::tsquery', random_tsquery(i, 3)));
-SELECT q, cardinality(ids) AS n, same FROM unnest(ARRAY['', 'w1 & w1', '!nosuch', '!w1 & !w0', 'w1 <-> !w0', '!(w1 <-> w0)', repeat('x', 300), repeat('x', 255), repeat('x', 254), repeat('x', 250) || ':*', repeat('x', 299) || ':*', '!' || repeat('x', 300)]) WITH ORDINALITY u(q, o),
+SET client_min_messages = warning;
+SELECT left(q, 20) || '...' AS q, length(q), cardinality(ids) AS n, same FROM unnest(ARRAY['', 'w1 & w1', '!nosuch', '!w1 & !w0', 'w1 <-> !w0', '!(w1 <-> w0)', repeat('x', 300), repeat('x', 255), repeat('x', 254), repeat('x', 250) || ':*', repeat('x', 299) || ':*', '!' || repeat('x', 300)]) WITH ORDINALITY u(q, o),
 	LATERAL (SELECT f.* FROM found('vectors', format('body @@ %L::tsquery', q)) f) f ORDER BY o;
+RESET client_min_messages;
 -- deep and wide
-SELECT cardinality(ids) > 100 AS many, same FROM found('vectors', format('body @@ %L::tsquery', (SELECT repeat('(', 300) || 'w1' || string_agg(CASE WHEN i % 2 = 0 THEN ' | w' ELSE ' & w' END || i || ')', '') FROM generate_series(1, 300) i)));
+SELECT cardinality(ids) > 10 AS some, same FROM found('vectors', format('body @@ %L::tsquery', (SELECT repeat('(', 300) || 'w1' || string_agg(CASE WHEN i % 2 = 0 THEN ' | w' || i % 40 ELSE ' & !w' || i + 500 END || ')', '') FROM generate_series(1, 300) i)));
 SELECT cardinality(ids) > 100 AS many, same FROM found('vectors', format('body @@ %L::tsquery', (SELECT string_agg('w' || i, ' | ') FROM generate_series(1, 2000) i)));
 SELECT cardinality(ids) AS n, same FROM found('vectors', format('body @@ %L::tsquery', (SELECT string_agg('w' || i, ' & ') FROM generate_series(1, 2000) i)));
 SELECT count(*), bool_and(same_rows AND same_order) FROM generate_series(1, 20) i,
@@ -265,11 +275,11 @@ CREATE TABLE big (id integer, body text);
 INSERT INTO big SELECT i, CASE WHEN i % 10 > 0 THEN 'all ' || CASE WHEN i % 2 = 0 THEN 'half ' ELSE '' END || CASE WHEN i % 1000 = 1 THEN 'rare ' ELSE '' END || words(i, 12, 1000) END FROM generate_series(1, 20000) i;
 CREATE INDEX big_body ON big USING vecstore_bm25 (body);
 ANALYZE big;
-CREATE FUNCTION estimate(condition text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION estimate(condition text, source text DEFAULT 'big') RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	plan json;
 BEGIN
-	EXECUTE 'EXPLAIN (FORMAT json) SELECT * FROM big WHERE ' || condition INTO plan;
+	EXECUTE 'EXPLAIN (FORMAT json) SELECT * FROM ' || source || ' WHERE ' || condition INTO plan;
 	RETURN plan->0->'Plan'->>'Plan Rows';
 END
 $$;
@@ -297,7 +307,7 @@ GRANT SELECT ON open TO bm25_matcher;
 INSERT INTO open SELECT i, 'x' FROM generate_series(1, 20000) i;
 ANALYZE open;
 SET ROLE bm25_matcher;
-EXPLAIN SELECT * FROM open WHERE body @@ bm25_query('half', 'big_body');
+SELECT estimate('body @@ bm25_query(''half'', ''big_body'')', 'open');
 RESET ROLE;
 REVOKE ALL ON open FROM bm25_matcher;
 REVOKE USAGE ON SCHEMA bm25_match FROM bm25_matcher;

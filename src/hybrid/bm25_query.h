@@ -79,12 +79,19 @@ typedef struct VsBm25Hit
 	ItemPointerData tid;
 } VsBm25Hit;
 
+/* Which rows a search may find. */
+typedef struct VsBm25Wanted
+{
+	bool		(*is_wanted) (void *state, const ItemPointerData *tid);
+	void	   *state;
+} VsBm25Wanted;
+
 /*
- * The k best documents behind one (NULL: from the best on) in the order of scores, then
- * TIDs; returns how many there are.  hits has room for k.
+ * The k best documents that are wanted (NULL: all are) behind one (NULL: from the best on) in
+ * the order of scores, then TIDs; returns how many there are.  hits has room for k.
  */
-extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after,
-						 int64 k, VsBm25Hit **hits);
+extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
+						 const VsBm25Hit *after, int64 k, VsBm25Hit **hits);
 
 /* TIDs of all rows with text that have none of the terms, and of all NULLs, in order. */
 extern void vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int64 *n,

@@ -9,8 +9,8 @@
  * sort.
  *
  * With keys (@@), the rows that match them are collected first, in the order of their TIDs.
- * Without an order they are handed out like that; with one, they tell which rows of the
- * ordered scan are wanted, and the scan ends with the last of them.
+ * Without an order they are handed out like that; with one, batches are of the best among
+ * them, and behind the last one with a score come those without.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -44,7 +44,8 @@ typedef enum Phase
 typedef struct FoundRow
 {
 	ItemPointerData tid;
-	uint16		recheck;
+	uint8		recheck;
+	uint8		given;			/* to the executor */
 } FoundRow;
 
 /* All of them, in the order of TIDs. */
@@ -62,7 +63,8 @@ typedef struct VsBm25Scan
 	MemoryContext batch_context;
 	Phase		phase;
 	FoundRows	found;			/* if there are keys */
-	int64		given;			/* of those */
+	int64		ngiven;			/* of those */
+	VsBm25Wanted wanted;
 	VsBm25Query *query;
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
@@ -168,8 +170,11 @@ add_found(void *state, ItemPointerData *tids, int n, bool recheck)
 	}
 	for (int i = 0; i < n; i++)
 	{
-		found->rows[found->n].tid = tids[i];
-		found->rows[found->n++].recheck = recheck;
+		FoundRow   *row = &found->rows[found->n++];
+
+		row->tid = tids[i];
+		row->recheck = recheck;
+		row->given = false;
 	}
 }
 
@@ -208,6 +213,12 @@ find_row(const FoundRows *found, const ItemPointerData *tid)
 	FoundRow	key = {.tid = *tid};
 
 	return found->n == 0 ? NULL : bsearch(&key, found->rows, found->n, sizeof(FoundRow), compare_found);
+}
+
+static bool
+is_found(void *found, const ItemPointerData *tid)
+{
+	return find_row(found, tid) != NULL;
 }
 
 /* How many rows were found, and where they go. */
@@ -257,6 +268,8 @@ start(IndexScanDesc scan)
 	if (scan->numberOfKeys > 0)
 	{
 		collect_found(scan);
+		state->wanted.is_wanted = is_found;
+		state->wanted.state = &state->found;
 		if (scan->numberOfOrderBys == 0 || state->found.n == 0)
 		{
 			state->phase = PHASE_FOUND;
@@ -286,8 +299,9 @@ next_batch(IndexScanDesc scan)
 		state->last = state->hits[state->nhits - 1];
 	MemoryContextReset(state->batch_context);
 	old = MemoryContextSwitchTo(state->batch_context);
-	state->nhits = vs_bm25_top(scan->indexRelation, state->query, first ? NULL : &state->last,
-							   state->k, &state->hits);
+	state->nhits = vs_bm25_top(scan->indexRelation, state->query,
+							   scan->numberOfKeys > 0 ? &state->wanted : NULL,
+							   first ? NULL : &state->last, state->k, &state->hits);
 	MemoryContextSwitchTo(old);
 	state->last_batch = state->nhits < state->k;
 	state->k *= BATCH_GROWTH;
@@ -307,7 +321,7 @@ read_rest(IndexScanDesc scan)
 	state->next = 0;
 }
 
-/* Give a row to the executor, if it is wanted. */
+/* Give a row to the executor, once if there are keys. */
 static bool
 give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
 {
@@ -319,10 +333,11 @@ give(IndexScanDesc scan, const ItemPointerData *tid, double score, bool null)
 	{
 		FoundRow   *row = find_row(&state->found, tid);
 
-		if (row == NULL)
+		if (row->given)
 			return false;
+		row->given = true;
 		scan->xs_recheck = row->recheck;
-		if (++state->given == state->found.n)
+		if (++state->ngiven == state->found.n)
 			state->phase = PHASE_END;
 	}
 	scan->xs_recheckorderby = false;
@@ -363,6 +378,12 @@ vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
 				const VsBm25Hit *hit = &state->hits[state->next++];
 
 				found = give(scan, &hit->tid, hit->score, false);
+				continue;
+			}
+			if (scan->numberOfKeys > 0)
+			{
+				state->next = 0;
+				state->phase = PHASE_FOUND;
 				continue;
 			}
 			read_rest(scan);

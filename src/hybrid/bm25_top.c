@@ -32,6 +32,7 @@ typedef struct Best
 	int64		k;
 	int64		size;
 	const VsBm25Hit *after;
+	const VsBm25Wanted *wanted;
 } Best;
 
 /* Whether a comes before b in the result. */
@@ -76,12 +77,13 @@ offer(Best *best, VsBm25Hit hit)
 {
 	int64		i;
 
-	if (best->after && !is_better(best->after, &hit))
+	if ((best->after && !is_better(best->after, &hit)) ||
+		(best->n == best->k && !is_better(&hit, &best->hits[0])) ||
+		(best->wanted && !best->wanted->is_wanted(best->wanted->state, &hit.tid)))
 		return;
 	if (best->n == best->k)
 	{
-		if (is_better(&hit, &best->hits[0]))
-			sift_down(best, hit);
+		sift_down(best, hit);
 		return;
 	}
 	if (best->n == best->size)
@@ -332,10 +334,10 @@ search_pending(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, B
 /* ---- all ---- */
 
 int64
-vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after, int64 k,
-			VsBm25Hit **hits)
+vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
+			const VsBm25Hit *after, int64 k, VsBm25Hit **hits)
 {
-	Best		best = {.k = k,.after = after,.size = 64};
+	Best		best = {.k = k,.after = after,.wanted = wanted,.size = 64};
 	int64		n;
 
 	best.hits = palloc(best.size * sizeof(VsBm25Hit));
@@ -446,7 +448,7 @@ vs_bm25_rest(Relation rel, const VsBm25Query *query, ItemPointerData **tids, int
 	Tids		all = {0};
 	Tids		null_rows = {0};
 	VsBm25Hit  *hits;
-	int64		nhits = vs_bm25_top(rel, query, NULL, PG_INT64_MAX, &hits);
+	int64		nhits = vs_bm25_top(rel, query, NULL, NULL, PG_INT64_MAX, &hits);
 	int64		hit = 0;
 	int64		left = 0;
 
