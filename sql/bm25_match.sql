@@ -269,6 +269,14 @@ CREATE INDEX temporary_body ON temporary USING vecstore_bm25 (body);
 INSERT INTO temporary SELECT id, body FROM docs;
 SELECT n, same FROM agree('temporary', 'temporary_body', 20, 8);
 
+-- ---- operator classes: the search operator with another right side ----
+
+CREATE OPERATOR CLASS bad_match FOR TYPE text USING vecstore_bm25 AS OPERATOR 1 <@> (text, text) FOR ORDER BY float_ops,
+	OPERATOR 2 <@> (text, bm25query) FOR ORDER BY float_ops, OPERATOR 3 = (text, text);
+CREATE OPERATOR CLASS bad_tsvector FOR TYPE tsvector USING vecstore_bm25 AS OPERATOR 1 <@> (tsvector, text) FOR ORDER BY float_ops,
+	OPERATOR 2 <@> (tsvector, bm25query) FOR ORDER BY float_ops, OPERATOR 3 = (tsvector, tsvector);
+SELECT opcname, amvalidate(oid) FROM pg_opclass WHERE opcname IN ('bad_match', 'bad_tsvector', 'bm25_text_ops', 'bm25_tsvector_ops') ORDER BY opcname COLLATE "C";
+
 -- ---- the planner ----
 
 CREATE TABLE big (id integer, body text);
