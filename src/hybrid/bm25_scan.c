@@ -238,17 +238,46 @@ add_to_bitmap(void *state, ItemPointerData *tids, int n, bool recheck)
 	fill->n += n;
 }
 
+/* Add a list of rows, of any length. */
+static void
+add_list(BitmapFill *fill, ItemPointerData *tids, int64 n)
+{
+	for (int64 done = 0; done < n; done += 1024)
+	{
+		CHECK_FOR_INTERRUPTS();
+		add_to_bitmap(fill, tids + done, Min(n - done, 1024), false);
+	}
+}
+
+/* Without keys: all rows, NULLs too.  Nobody wants that, but for a planner left no choice. */
+static void
+add_all(Relation index, BitmapFill *fill)
+{
+	VsBm25Query none = {0};
+	ItemPointerData *tids;
+	ItemPointerData *nulls;
+	int64		n;
+	int64		nnulls;
+
+	vs_bm25_rest(index, &none, &tids, &n, &nulls, &nnulls);
+	add_list(fill, tids, n);
+	add_list(fill, nulls, nnulls);
+}
+
 int64
 vs_bm25_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap)
 {
 	VsBm25Scan *state = scan->opaque;
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	BitmapFill	fill = {bitmap, 0};
-	VsMatch    *match;
+	VsMatch    *match = NULL;
 
 	pgstat_count_index_scan(scan->indexRelation);
 	vs_count_index_search(scan);
-	match = read_keys(scan);
+	if (scan->numberOfKeys == 0)
+		add_all(scan->indexRelation, &fill);
+	else
+		match = read_keys(scan);
 	if (match)
 		vs_bm25_find(scan->indexRelation, match, add_to_bitmap, &fill);
 	MemoryContextSwitchTo(old);
