@@ -49,19 +49,39 @@ COMMENT ON OPERATOR <@> (tsvector, text) IS 'minus the BM25 score; the index is 
 CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = bm25query, FUNCTION = bm25_rank);
 COMMENT ON OPERATOR <@> (tsvector, bm25query) IS 'minus the BM25 score';
 
+-- What a document must have.
+CREATE FUNCTION bm25_match(document text, query bm25query) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'vecstore_bm25_match_text' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION bm25_match(text, bm25query) IS
+	'whether a text has the words and phrases that a boolean query asks for';
+CREATE FUNCTION bm25_match(document tsvector, query bm25query) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'vecstore_bm25_match_tsvector' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION bm25_match(tsvector, bm25query) IS
+	'whether a tsvector has the words and phrases that a boolean query asks for';
+CREATE FUNCTION vecstore_bm25_matchsel(internal, oid, internal, integer) RETURNS double precision
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecstore_bm25_matchsel(internal, oid, internal, integer) IS
+	'share of the rows that text @@ bm25query keeps';
+CREATE OPERATOR @@ (LEFTARG = text, RIGHTARG = bm25query, FUNCTION = bm25_match,
+	RESTRICT = vecstore_bm25_matchsel, JOIN = contjoinsel);
+COMMENT ON OPERATOR @@ (text, bm25query) IS 'has the words and phrases that a boolean query asks for';
+-- None for tsvector: beside it, tsvector @@ 'a literal' would not be tsvector @@ tsquery any more.
+
 CREATE FUNCTION vecstore_bm25_handler(internal) RETURNS index_am_handler
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 COMMENT ON FUNCTION vecstore_bm25_handler(internal) IS 'handler of the access method vecstore_bm25';
 CREATE ACCESS METHOD vecstore_bm25 TYPE INDEX HANDLER vecstore_bm25_handler;
-COMMENT ON ACCESS METHOD vecstore_bm25 IS 'full-text search, ORDER BY column <@> query by BM25';
+COMMENT ON ACCESS METHOD vecstore_bm25 IS 'full-text search: ORDER BY column <@> query by BM25, WHERE column @@ query';
 
 CREATE OPERATOR CLASS bm25_text_ops DEFAULT FOR TYPE text USING vecstore_bm25 AS
 	OPERATOR 1 <@> (text, text) FOR ORDER BY float_ops,
-	OPERATOR 2 <@> (text, bm25query) FOR ORDER BY float_ops;
+	OPERATOR 2 <@> (text, bm25query) FOR ORDER BY float_ops,
+	OPERATOR 3 @@ (text, bm25query);
 COMMENT ON OPERATOR CLASS bm25_text_ops USING vecstore_bm25 IS 'the best texts for a query';
 CREATE OPERATOR CLASS bm25_tsvector_ops DEFAULT FOR TYPE tsvector USING vecstore_bm25 AS
 	OPERATOR 1 <@> (tsvector, text) FOR ORDER BY float_ops,
-	OPERATOR 2 <@> (tsvector, bm25query) FOR ORDER BY float_ops;
+	OPERATOR 2 <@> (tsvector, bm25query) FOR ORDER BY float_ops,
+	OPERATOR 3 pg_catalog.@@ (tsvector, tsquery);
 COMMENT ON OPERATOR CLASS bm25_tsvector_ops USING vecstore_bm25 IS 'the best tsvectors for a query';
 
 CREATE FUNCTION bm25_index_info(index regclass, OUT tokenizer_version text, OUT k1 double precision,

@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
+#include "utils/selfuncs.h"
 
 /* An insert merges at most so many blocks, 4 MB: tens of milliseconds. */
 #define MERGE_BY_INSERT		512
@@ -379,25 +380,48 @@ am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 /* ---- costs, properties ---- */
 
 /*
- * A search reads postings of a few terms: say of a tenth of the index, at a fraction of
- * an operator each.  Without ORDER BY the index is of no use.
+ * What it takes to find the rows that match the keys: a way down the dictionary, postings and
+ * TIDs of those rows and of some more, which an AND or a NOT passes by.
+ */
+static Cost
+match_cost(const IndexOptInfo *info, double selectivity)
+{
+	double		rows = selectivity * Max(info->tuples, 1);
+	double		pages = Min(info->pages, 10 + 2 * selectivity * info->pages);
+
+	return pages * random_page_cost + 2 * rows * cpu_operator_cost;
+}
+
+/*
+ * A search in the order of scores reads postings of a few terms: say of a tenth of the index, at
+ * a fraction of an operator each.  Without ORDER BY and keys the index is of no use.
  */
 static void
 am_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
 				Selectivity *selectivity, double *correlation, double *pages)
 {
 	double		rows = Max(path->indexinfo->tuples, 1);
+	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
+	Cost		match;
 
-	*selectivity = 1;
+	quals = add_predicate_to_index_quals(path->indexinfo, quals);
+	*selectivity = clauselist_selectivity(root, quals, path->indexinfo->rel->relid, JOIN_INNER, NULL);
 	*correlation = 0;
 	*pages = path->indexinfo->pages;
+	match = path->indexclauses ? match_cost(path->indexinfo, *selectivity) : 0;
+	if (path->indexorderbys == NIL && path->indexclauses != NIL)
+	{
+		*startup = match;
+		*total = match + *selectivity * rows * cpu_index_tuple_cost;
+		return;
+	}
 	if (path->indexorderbys == NIL)
 	{
 		*startup = *total = get_float8_infinity();
 		vs_disable_path(&path->path);
 		return;
 	}
-	*startup = 10 * random_page_cost + 0.02 * rows * cpu_operator_cost;
+	*startup = match + 10 * random_page_cost + 0.02 * rows * cpu_operator_cost;
 	*total = *startup + rows * cpu_index_tuple_cost +
 		0.1 * path->indexinfo->pages * seq_page_cost;
 }
@@ -418,7 +442,7 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
-	am->amstrategies = 2;
+	am->amstrategies = 3;
 	am->amsupport = 0;
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;
@@ -438,6 +462,7 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 	am->ambeginscan = vs_bm25_beginscan;
 	am->amrescan = vs_bm25_rescan;
 	am->amgettuple = vs_bm25_gettuple;
+	am->amgetbitmap = vs_bm25_getbitmap;
 	am->amendscan = vs_bm25_endscan;
 	PG_RETURN_POINTER(am);
 }

@@ -40,6 +40,7 @@ extern bool vs_bm25_validate(Oid opclass);
 extern IndexScanDesc vs_bm25_beginscan(Relation index, int nkeys, int norderbys);
 extern void vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 						   ScanKey orderbys, int norderbys);
+extern int64 vs_bm25_getbitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern bool vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction);
 extern void vs_bm25_endscan(IndexScanDesc scan);
 

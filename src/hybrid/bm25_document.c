@@ -10,6 +10,13 @@
 #include "hybrid/bm25_am.h"
 #include "hybrid/bm25_document.h"
 #include "hybrid/tsterms.h"
+#include "utils/lsyscache.h"
+
+bool
+vs_bm25_is_tsvector(Relation index)
+{
+	return getBaseType(TupleDescAttr(index->rd_att, 0)->atttypid) == TSVECTOROID;
+}
 
 VsBm25Analyzer *
 vs_bm25_analyzer_open(Relation index)
@@ -17,7 +24,7 @@ vs_bm25_analyzer_open(Relation index)
 	VsBm25Analyzer *analyzer = palloc0(sizeof(VsBm25Analyzer));
 	VsTokenizerConfig config;
 
-	analyzer->tsvector = TupleDescAttr(index->rd_att, 0)->atttypid == TSVECTOROID;
+	analyzer->tsvector = vs_bm25_is_tsvector(index);
 
 	/* Rows of type tsvector need no tokenizer, but queries are text always. */
 	vs_bm25_tokenizer_config(index, &config);
@@ -132,8 +139,9 @@ vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull, VsBm25Docume
 	}
 }
 
-const VsBm25Term *
-vs_bm25_document_find(const VsBm25Document *document, const char *term, int length)
+/* The number of the first term that is not before this one. */
+static int
+find_place(const VsBm25Document *document, const char *term, int length)
 {
 	int			low = 0;
 	int			high = document->n;
@@ -142,14 +150,31 @@ vs_bm25_document_find(const VsBm25Document *document, const char *term, int leng
 	{
 		int			middle = low + (high - low) / 2;
 		const VsBm25Term *found = &document->terms[middle];
-		int			order = vs_compare_lexemes(found->term, found->length, term, length);
 
-		if (order == 0)
-			return found;
-		if (order < 0)
+		if (vs_compare_lexemes(found->term, found->length, term, length) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+const VsBm25Term *
+vs_bm25_document_find(const VsBm25Document *document, const char *term, int length)
+{
+	int			place = find_place(document, term, length);
+	const VsBm25Term *found = &document->terms[place];
+
+	if (place == document->n || vs_compare_lexemes(found->term, found->length, term, length) != 0)
+		return NULL;
+	return found;
+}
+
+bool
+vs_bm25_document_has_prefix(const VsBm25Document *document, const char *prefix, int length)
+{
+	int			place = find_place(document, prefix, length);
+
+	return place < document->n && document->terms[place].length >= length &&
+		memcmp(document->terms[place].term, prefix, length) == 0;
 }

@@ -34,6 +34,9 @@ typedef struct VsBm25Analyzer
 	char		version[VS_TOKENIZER_VERSION_BYTES];
 } VsBm25Analyzer;
 
+/* Whether the column is a tsvector, or of a domain over it; else it is text. */
+extern bool vs_bm25_is_tsvector(Relation index);
+
 /* An index's analyzer, in the current memory context. */
 extern VsBm25Analyzer *vs_bm25_analyzer_open(Relation index);
 
@@ -49,5 +52,9 @@ extern void vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document);
 /* The term of this spelling, NULL if the document lacks it. */
 extern const VsBm25Term *vs_bm25_document_find(const VsBm25Document *document,
 											   const char *term, int length);
+
+/* Whether the document has a term that begins so. */
+extern bool vs_bm25_document_has_prefix(const VsBm25Document *document,
+										const char *prefix, int length);
 
 #endif							/* VECSTORE_BM25_DOCUMENT_H */

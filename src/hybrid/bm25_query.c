@@ -116,22 +116,26 @@ is_bm25_am(Oid am)
 	return routine && routine->amgettuple == vs_bm25_gettuple;
 }
 
-/* Who asks for statistics must be allowed to read the column. */
-static void
-check_rights(Relation rel)
+bool
+vs_bm25_is_index(Relation rel)
 {
-	Oid			heap = rel->rd_index->indrelid;
-	AttrNumber	column = rel->rd_index->indkey.values[0];
-
-	if (pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
-		(column > 0 &&
-		 pg_attribute_aclcheck(heap, column, GetUserId(), ACL_SELECT) == ACLCHECK_OK))
-		return;
-	aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(heap));
+	return (rel->rd_rel->relkind == RELKIND_INDEX ||
+			rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX) && is_bm25_am(rel->rd_rel->relam);
 }
 
-static Relation
-open_index(Oid oid)
+bool
+vs_bm25_may_read(Relation index)
+{
+	Oid			heap = index->rd_index->indrelid;
+	AttrNumber	column = index->rd_index->indkey.values[0];
+
+	return pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) == ACLCHECK_OK ||
+		(column > 0 &&
+		 pg_attribute_aclcheck(heap, column, GetUserId(), ACL_SELECT) == ACLCHECK_OK);
+}
+
+Relation
+vs_bm25_open_index(Oid oid)
 {
 	Relation	rel = try_relation_open(oid, AccessShareLock);
 
@@ -139,8 +143,7 @@ open_index(Oid oid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("index with OID %u does not exist", oid)));
-	if ((rel->rd_rel->relkind != RELKIND_INDEX &&
-		 rel->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) || !is_bm25_am(rel->rd_rel->relam))
+	if (!vs_bm25_is_index(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel)),
@@ -170,14 +173,14 @@ typedef struct Counts
 	double		docs;
 	double		length;
 	double	   *df;
-	VsBm25Found *found;
+	VsBm25TermsOf *found;
 } Counts;
 
 static void
 count_segment(Relation rel, const VsBm25Segment *segment, const VsBm25Document *query,
 			  Counts *counts, bool *stale)
 {
-	VsBm25Found *found = palloc0(offsetof(VsBm25Found, terms) + query->n * sizeof(found->terms[0]));
+	VsBm25TermsOf *found = palloc0(offsetof(VsBm25TermsOf, terms) + query->n * sizeof(found->terms[0]));
 	VsBm25Reader reader;
 	VsBm25Entry entry;
 
@@ -288,12 +291,13 @@ VsBm25Query *
 vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 {
 	VsBm25Query *query = palloc(sizeof(VsBm25Query));
-	Relation	rel = open_index(oid);
+	Relation	rel = vs_bm25_open_index(oid);
 	VsBm25Document document;
 	Counts		counts = {0};
 	double		largest = 0;
 
-	check_rights(rel);
+	if (!vs_bm25_may_read(rel))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(rel->rd_index->indrelid));
 	vs_bm25_analyze_text(vs_bm25_analyzer_open(rel), text, bytes, &document);
 	counts.df = palloc0(Max(document.n, 1) * sizeof(double));
 	count_all(rel, &document, &counts);

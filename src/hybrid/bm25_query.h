@@ -29,16 +29,16 @@ typedef struct VsBm25QueryTerm
 } VsBm25QueryTerm;
 
 /* What the dictionary of a segment says of the query's terms. */
-typedef struct VsBm25Found
+typedef struct VsBm25TermsOf
 {
 	uint32		generation;
-	struct VsBm25Found *next;
+	struct VsBm25TermsOf *next;
 	struct
 	{
 		uint32		df;			/* 0: not there */
 		uint64		place;
 	}			terms[FLEXIBLE_ARRAY_MEMBER];
-} VsBm25Found;
+} VsBm25TermsOf;
 
 /*
  * Statistics are those of the moment the query was prepared: all its scores go
@@ -51,9 +51,21 @@ typedef struct VsBm25Query
 	VsBm25QueryTerm *terms;		/* in the order of memcmp() */
 	double		scale;
 	Oid			index;
-	VsBm25Found *found;			/* of the index's segments, unless it is partitioned */
+	VsBm25TermsOf *found;			/* of the index's segments, unless it is partitioned */
 	double		norms[VS_BM25_LENGTHS];
 } VsBm25Query;
+
+/*
+ * Open an index that a query names, or raise what it is instead.  Its lock is meant to be
+ * kept until the transaction ends.
+ */
+extern Relation vs_bm25_open_index(Oid index);
+
+/* Whether a relation is a vecstore_bm25 index, perhaps a partitioned one. */
+extern bool vs_bm25_is_index(Relation rel);
+
+/* Who asks for statistics must be allowed to read the column. */
+extern bool vs_bm25_may_read(Relation index);
 
 /*
  * Prepare a query, with the statistics of an index, or of all partitions of one.  The
@@ -111,12 +123,19 @@ typedef struct VsBm25Hit
 	ItemPointerData tid;
 } VsBm25Hit;
 
+/* Which rows a search may find. */
+typedef struct VsBm25Wanted
+{
+	bool		(*is_wanted) (void *state, const ItemPointerData *tid);
+	void	   *state;
+} VsBm25Wanted;
+
 /*
- * The k best documents behind one (NULL: from the best on) in the order of scores, then
- * TIDs; returns how many there are.  hits has room for k.
+ * The k best documents that are wanted (NULL: all are) behind one (NULL: from the best on) in
+ * the order of scores, then TIDs; returns how many there are.  hits has room for k.
  */
-extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after,
-						 int64 k, VsBm25Hit **hits);
+extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
+						 const VsBm25Hit *after, int64 k, VsBm25Hit **hits);
 
 /*
  * The k rows of least TIDs behind one (NULL: from the first on) that have text but none

@@ -371,6 +371,14 @@ vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25
 	entries->n = entries->at = 0;
 }
 
+void
+vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25Segment *segment,
+						 const char *term, int length)
+{
+	vs_bm25_entries_begin(entries, reader, segment);
+	entries->page = find_page(reader, segment, term, length);
+}
+
 bool
 vs_bm25_entries_next(VsBm25Entries *entries)
 {

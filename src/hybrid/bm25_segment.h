@@ -96,6 +96,10 @@ typedef struct VsBm25Entries
 
 extern void vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader,
 								  const VsBm25Segment *segment);
+
+/* From the page on that has the term, if there is one that begins so. */
+extern void vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reader,
+									 const VsBm25Segment *segment, const char *term, int length);
 extern bool vs_bm25_entries_next(VsBm25Entries *entries);
 
 /* The postings of a term, block by block. */

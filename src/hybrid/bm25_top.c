@@ -51,6 +51,7 @@ typedef struct Best
 	int64		k;
 	int64		size;
 	const VsBm25Hit *after;		/* those before are not wanted, nor itself */
+	const VsBm25Wanted *wanted;
 	VsBm25Reader *rows;			/* of each segment */
 } Best;
 
@@ -122,12 +123,13 @@ offer(Best *best, Found found)
 {
 	int64		i;
 
-	if (!is_wanted(best, &found))
+	if (!is_wanted(best, &found) ||
+		(best->n == best->k && !is_better(best, &found, &best->found[0])) ||
+		(best->wanted && !best->wanted->is_wanted(best->wanted->state, get_tid(best, &found))))
 		return;
 	if (best->n == best->k)
 	{
-		if (is_better(best, &found, &best->found[0]))
-			sift_down(best, found);
+		sift_down(best, found);
 		return;
 	}
 	if (best->n == best->size)
@@ -187,7 +189,7 @@ posting_score(const Search *search, Walk *walk, uint32 tf, uint8 length)
 
 /* What the dictionary says of a term; false if the segment lacks it. */
 static bool
-find_term(Search *search, VsBm25Reader *dictionary, const VsBm25Found *found, int i, VsBm25Entry *entry)
+find_term(Search *search, VsBm25Reader *dictionary, const VsBm25TermsOf *found, int i, VsBm25Entry *entry)
 {
 	const VsBm25QueryTerm *term = &search->query->terms[i];
 
@@ -203,7 +205,7 @@ static void
 begin_walks(Search *search, Relation rel)
 {
 	const VsBm25Extent *extent = &search->segment->extent;
-	const VsBm25Found *found = NULL;
+	const VsBm25TermsOf *found = NULL;
 	VsBm25Reader dictionary;
 	VsBm25Entry entry;
 
@@ -524,11 +526,11 @@ sort_found(Best *best, VsBm25Hit *hits)
 }
 
 int64
-vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Hit *after, int64 k,
-			VsBm25Hit **hits)
+vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
+			const VsBm25Hit *after, int64 k, VsBm25Hit **hits)
 {
 	VsBm25Reader rows[VS_BM25_MAX_SEGMENTS];
-	Best		best = {.k = k,.after = after,.size = 64,.rows = rows};
+	Best		best = {.k = k,.after = after,.wanted = wanted,.size = 64,.rows = rows};
 	int64		n;
 
 	best.found = palloc(best.size * sizeof(Found));

@@ -3,9 +3,10 @@
  *		Is an operator class usable with vecstore_bm25?
  *
  * It needs two ordering operators that return float8: strategy 1, whose right side is
- * text, for the planner to rewrite, and strategy 2, whose right side is bm25query.  The
- * left side is the type of the class, and that is one the index can take apart.  There
- * are no support functions.
+ * text, for the planner to rewrite, and strategy 2, whose right side is bm25query; and
+ * strategy 3, a search operator, whose right side is bm25query for texts and tsquery for
+ * tsvectors.  The left side is the type of the class, and that is one the index can take
+ * apart.  There are no support functions.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -25,6 +26,7 @@
 
 #define TEXT_STRATEGY	1
 #define QUERY_STRATEGY	2
+#define MATCH_STRATEGY	3
 
 /* Report one fault; the opclass is not valid. */
 #define complain(...) \
@@ -51,27 +53,39 @@ is_bm25query(Oid type, Oid operator)
 	return is;
 }
 
-/* Operators: strategies 1 and 2, each once, nothing else. */
+/* Whether an operator has the right side that its strategy needs. */
+static bool
+has_right_side(const Form_pg_amop op)
+{
+	if (op->amopstrategy == TEXT_STRATEGY)
+		return op->amoprighttype == TEXTOID;
+	if (op->amopstrategy == MATCH_STRATEGY && op->amoplefttype == TSVECTOROID)
+		return op->amoprighttype == TSQUERYOID;
+	return is_bm25query(op->amoprighttype, op->amopopr);
+}
+
+/* Operators: strategies 1 to 3, each once, nothing else. */
 static bool
 validate_operators(const char *opclass, Oid family, Oid type)
 {
 	CatCList   *list = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(family));
 	bool		valid = true;
-	bool		found[QUERY_STRATEGY + 1] = {false};
+	bool		found[MATCH_STRATEGY + 1] = {false};
 
 	for (int i = 0; i < list->n_members; i++)
 	{
 		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
 		const char *name = format_operator(op->amopopr);
 
-		if (op->amopstrategy < TEXT_STRATEGY || op->amopstrategy > QUERY_STRATEGY ||
-			op->amoppurpose != AMOP_ORDER)
-			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that is not ordering strategy %d or %d",
-					 opclass, name, TEXT_STRATEGY, QUERY_STRATEGY);
-		else if (op->amopstrategy == TEXT_STRATEGY ? op->amoprighttype != TEXTOID :
-				 !is_bm25query(op->amoprighttype, op->amopopr))
+		if (op->amopstrategy < TEXT_STRATEGY || op->amopstrategy > MATCH_STRATEGY ||
+			op->amoppurpose != (op->amopstrategy == MATCH_STRATEGY ? AMOP_SEARCH : AMOP_ORDER))
+			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that is not ordering strategy %d or %d or search strategy %d",
+					 opclass, name, TEXT_STRATEGY, QUERY_STRATEGY, MATCH_STRATEGY);
+		else if (!has_right_side(op))
 			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s with the wrong right side for strategy %d",
 					 opclass, name, op->amopstrategy);
+		else if (op->amopstrategy == MATCH_STRATEGY)
+			found[MATCH_STRATEGY] |= op->amoplefttype == type;	/* PostgreSQL wants a boolean */
 		else if (!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype) ||
 				 !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
 			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that does not order by float8",
@@ -80,7 +94,7 @@ validate_operators(const char *opclass, Oid family, Oid type)
 			found[op->amopstrategy] = true;
 	}
 	ReleaseCatCacheList(list);
-	for (int strategy = TEXT_STRATEGY; strategy <= QUERY_STRATEGY; strategy++)
+	for (int strategy = TEXT_STRATEGY; strategy <= MATCH_STRATEGY; strategy++)
 		if (!found[strategy])
 			complain("operator class \"%s\" of access method vecstore_bm25 lacks the operator of strategy %d",
 					 opclass, strategy);

@@ -22,6 +22,7 @@ my @queries = ('w1 w2 w3', 'w0 w700 w1500', 'w40 w40 w7', 'x17 w1999 nowhere', '
 
 # Scans of the index alone; how the table is read does not matter to them.
 my %settings = (
+	bitmap => 'SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;',
 	index => 'SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;',
 	sort => 'SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;');
 my $index_options = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off';
@@ -61,11 +62,16 @@ sub create_texts
 }
 
 # SQL that divides by zero unless an index scan that is read to its end returns each
-# row of the table once.
+# row of the table once, and @@ with three words finds the rows that LIKE finds.
 sub complete_sql
 {
 	my ($table, $query) = @_;
+	my ($a, $b, $c) = split / /, $query;
 	return qq{
+		WITH found AS MATERIALIZED (SELECT id FROM $table WHERE body \@\@ bm25_query('$a -$b | "$b $c"', '${table}_body_idx')),
+			 truth AS MATERIALIZED (SELECT id FROM (SELECT id, ' ' || body || ' ' AS words FROM $table OFFSET 0) t
+				WHERE (words LIKE '% $a %' AND words NOT LIKE '% $b %') OR words LIKE '% $b $c %')
+		SELECT 1 / (NOT EXISTS (TABLE truth EXCEPT ALL TABLE found) AND NOT EXISTS (TABLE found EXCEPT ALL TABLE truth))::int;
 		WITH found AS MATERIALIZED (SELECT id FROM $table ORDER BY body <@> bm25_query('$query', '${table}_body_idx')),
 			 truth AS MATERIALIZED (SELECT id FROM $table)
 		SELECT 1 / (NOT EXISTS (TABLE truth EXCEPT ALL TABLE found) AND NOT EXISTS (TABLE found EXCEPT ALL TABLE truth))::int;};
@@ -186,6 +192,12 @@ sub check_texts
 		ok(defined $sorted && ids($found) eq ids($sorted), "$label, query '$query': an index scan returns every row once");
 		ok(defined $sorted && $found eq $sorted, "$label, query '$query': rows and scores of a sort")
 		  or diag(first_difference($found, $sorted // ''));
+	}
+	foreach my $how ('index', 'bitmap')
+	{
+		my ($status, $out, $err) = $node->psql('postgres', "BEGIN; $settings{$how} " . complete_sql($table, 'w1 w2 w3') . 'COMMIT');
+
+		is($err, '', "$label, \@\@ by $how: the rows that LIKE finds");
 	}
 	return;
 }
