@@ -342,8 +342,11 @@ am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 		/* A flush may add segments meanwhile; only we take some away. */
 		vs_bm25_meta_read(rel, &meta);
-		while (meta.segments[number].extent.generation != generations[i])
+		while (number < meta.nsegments && meta.segments[number].extent.generation != generations[i])
 			number++;
+		if (number == meta.nsegments)
+			vs_bm25_broken(rel, "Block %u: segment of generation %u has gone.", VS_BM25_META_BLOCK,
+						   generations[i]);
 		vs_bm25_merge(rel, &number, 1, callback, callback_state);
 	}
 	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);

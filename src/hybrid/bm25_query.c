@@ -153,11 +153,8 @@ vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
 	vs_bm25_meta_read(rel, &now);
 	if (now.next_generation == meta->next_generation && now.nsegments == meta->nsegments &&
 		now.npending == meta->npending)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has pages that are not of the segment they stand in",
-						RelationGetRelationName(rel)),
-				 errhint("REINDEX the index.")));
+		vs_bm25_broken(rel, "Block %u is not of the extent that the metapage says.",
+					   vs_bm25_stale_block());
 }
 
 /* What is counted. */
