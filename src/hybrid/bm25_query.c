@@ -163,6 +163,7 @@ typedef struct Counts
 	double		docs;
 	double		length;
 	double	   *df;
+	const char *version;		/* of the tokenizer that the query went through */
 } Counts;
 
 static void
@@ -221,6 +222,8 @@ count_index(Relation rel, const VsBm25Document *query, Counts *counts)
 		count_pending(rel, &meta, query, &mine, &stale);
 		if (!stale)
 		{
+			if (strcmp(meta.tokenizer_version, counts->version) != 0)
+				vs_bm25_warn_version(rel, meta.tokenizer_version);
 			counts->docs += mine.docs;
 			counts->length += mine.length;
 			for (int i = 0; i < query->n; i++)
@@ -259,11 +262,14 @@ vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 {
 	VsBm25Query *query = palloc(sizeof(VsBm25Query));
 	Relation	rel = open_index(oid);
+	VsBm25Analyzer *analyzer;
 	VsBm25Document document;
 	Counts		counts = {0};
 
 	check_rights(rel);
-	vs_bm25_analyze_text(vs_bm25_analyzer_open(rel), text, bytes, &document);
+	analyzer = vs_bm25_analyzer_open(rel);
+	vs_bm25_analyze_text(analyzer, text, bytes, &document);
+	counts.version = analyzer->version;
 	counts.df = palloc0(Max(document.n, 1) * sizeof(double));
 	count_all(rel, &document, &counts);
 
