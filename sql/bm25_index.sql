@@ -289,6 +289,7 @@ BEGIN
 	EXECUTE format('CREATE INDEX other ON %s USING vecstore_bm25 (body)', source);
 	SELECT i.documents = like_new.documents AND i.nulls = like_new.nulls AND i.terms_in_documents = terms INTO like_new FROM bm25_index_info('other') i;
 	DROP INDEX other;
+	PERFORM bm25_check((source || '_body')::regclass, true);
 END
 $$;
 UPDATE docs SET body = words(id + 7000, 12, 200) WHERE part < 10;
@@ -391,6 +392,10 @@ ALTER TABLE docs ALTER body TYPE varchar(1000);
 SELECT id FROM docs ORDER BY body <@> 'w0' LIMIT 1;
 -- a query outlives its index
 SELECT outcome('SELECT id FROM docs ORDER BY body <@> bm25_query(''w0'', ' || max(oid::bigint) + 1 || ')') ~ '^42704 index with OID \d+ does not exist$' FROM pg_class;
+
+-- all that is left is sound
+SELECT count(*) > 10 AS many, count(bm25_check(oid, true)) = count(*) AS sound FROM pg_class
+	WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'vecstore_bm25') AND pg_table_is_visible(oid);
 
 -- ---- what the access method says of itself ----
 

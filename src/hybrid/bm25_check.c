@@ -490,6 +490,8 @@ check_rows(Check *check)
 		for (int j = 0; j < lengthof(lists); j++)
 			if (read_list(check, lists[j]))
 				binaryheap_add_unordered(heap, PointerGetDatum(lists[j]));
+			else
+				vs_bm25_reader_end(&lists[j]->reader);
 	}
 	if (check->pending_rows > 0)
 		binaryheap_add_unordered(heap, PointerGetDatum(pending_list(check)));

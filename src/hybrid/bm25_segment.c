@@ -438,12 +438,14 @@ vs_bm25_entries_next(VsBm25Entries *entries)
 	VsBm25Entry before;
 	int			size;
 
+	if (*entries->reader->stale)
+		return false;
 	before.length = entry->length;
 	memcpy(before.term, entry->term, entry->length);
 	size = read_entry(entries->bytes + entries->at, entries->n - entries->at, entry);
 	if (size == 0)
 	{
-		if (*entries->reader->stale || !next_dict_page(entries))
+		if (!next_dict_page(entries))
 			return false;
 		size = read_entry(entries->bytes, entries->n, entry);
 	}
