@@ -457,7 +457,11 @@ vs_bm25_open_index(Oid oid)
 			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, get_rel_name(oid));
 		LockRelationOid(table, AccessShareLock);
 	}
-	rel = relation_open(oid, AccessShareLock);
+	rel = try_relation_open(oid, AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", oid)));
 	if (rel->rd_rel->relkind != RELKIND_INDEX || rel->rd_indam->amgettuple != vs_bm25_gettuple)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
