@@ -653,8 +653,8 @@ void
 vs_token_stream_version(VsTokenStream *stream, char version[VS_TOKENIZER_VERSION_BYTES])
 {
 	if (OidIsValid(stream->ts_config))
-		snprintf(version, VS_TOKENIZER_VERSION_BYTES, "PostgreSQL " PG_MAJORVERSION " %016" INT64_MODIFIER "x",
-				 fingerprint_ts_config(stream->ts_config));
+		snprintf(version, VS_TOKENIZER_VERSION_BYTES, "PostgreSQL " PG_MAJORVERSION " %016llx",
+				 (unsigned long long) fingerprint_ts_config(stream->ts_config));
 	else
 		vs_tokenizer_version(stream->pooled->tokenizer, version);
 }
