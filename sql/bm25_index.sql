@@ -289,6 +289,7 @@ BEGIN
 	EXECUTE format('CREATE INDEX other ON %s USING vecstore_bm25 (body)', source);
 	SELECT i.documents = like_new.documents AND i.nulls = like_new.nulls AND i.terms_in_documents = terms INTO like_new FROM bm25_index_info('other') i;
 	DROP INDEX other;
+	PERFORM bm25_check((source || '_body')::regclass, true);
 END
 $$;
 UPDATE docs SET body = words(id + 7000, 12, 200) WHERE part < 10;
@@ -412,6 +413,9 @@ SELECT q.*, r.* FROM unnest(ARRAY['w1', 'w0 w2', 'w1 w1 w3', 'nothing']) q, same
 SELECT count(*), bool_and(a.rank = (a.body || '') <@> bm25_query('w1', 'pairs_body')), bool_and(b.rank = (b.body || '') <@> bm25_query('w2 w1', 'pairs_body')) FROM
 	(SELECT body, body <@> bm25_query('w1', 'pairs_body') AS rank FROM pairs ORDER BY body <@> bm25_query('w1', 'pairs_body') LIMIT 20) a,
 	LATERAL (SELECT body, body <@> bm25_query('w2 w1', 'pairs_body') AS rank FROM pairs WHERE a.rank IS NOT NULL ORDER BY body <@> bm25_query('w2 w1', 'pairs_body') LIMIT 20) b;
+-- all that is left is sound
+SELECT count(*) > 10 AS many, count(bm25_check(oid, true)) = count(*) AS sound FROM pg_class
+	WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'vecstore_bm25') AND pg_table_is_visible(oid);
 
 -- ---- what the access method says of itself ----
 

@@ -166,6 +166,13 @@ vs_extend(Relation rel, ForkNumber fork)
 #define vs_schema_aclcheck(schema, role, mode) pg_namespace_aclcheck(schema, role, mode)
 #endif
 
+/* From 17 on, functions of an index run with a search_path of nobody's choice. */
+#if PG_VERSION_NUM >= 170000
+#define vs_restrict_search_path() RestrictSearchPath()
+#else
+#define vs_restrict_search_path() ((void) 0)
+#endif
+
 /* Start to fetch memory that will be read soon. */
 #ifdef __GNUC__
 #define vs_prefetch(address)	__builtin_prefetch(address)

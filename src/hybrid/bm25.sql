@@ -90,3 +90,9 @@ CREATE FUNCTION bm25_index_info(index regclass, OUT tokenizer_version text, OUT 
 	AS 'MODULE_PATHNAME', 'vecstore_bm25_index_info' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bm25_index_info(regclass) IS
 	'what a vecstore_bm25 index holds, but for the rows in its pending pages';
+
+CREATE FUNCTION bm25_check(index regclass, heap boolean DEFAULT false, OUT segments integer, OUT documents bigint,
+		OUT nulls bigint, OUT terms bigint, OUT postings bigint, OUT pending_rows bigint, OUT lost_pages bigint)
+	AS 'MODULE_PATHNAME', 'vecstore_bm25_check' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION bm25_check(regclass, boolean) IS
+	'reads every page of a vecstore_bm25 index and raises XX002 if it is broken; heap: also if a row of the table is not in it with its terms. documents, nulls: rows in segments; terms: of each segment; lost_pages: neither in use nor free, until REINDEX';

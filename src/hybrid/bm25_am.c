@@ -8,6 +8,7 @@
 #include "access/relation.h"
 #include "access/reloptions.h"
 #include "access/tableam.h"
+#include "catalog/index.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "funcapi.h"
@@ -25,6 +26,7 @@
 #include "utils/backend_progress.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/selfuncs.h"
 
@@ -212,12 +214,7 @@ create_inserter(Relation rel, MemoryContext context)
 	inserter->row = AllocSetContextCreate(context, "vecstore_bm25 insert", ALLOCSET_DEFAULT_SIZES);
 	vs_bm25_meta_read(rel, &meta);
 	if (strcmp(meta.tokenizer_version, inserter->analyzer->version) != 0)
-		ereport(WARNING,
-				(errmsg("index \"%s\" was made with another version of its tokenizer",
-						RelationGetRelationName(rel)),
-				 errdetail("The index has \"%s\", the tokenizer is \"%s\" now; terms of old and new rows may differ.",
-						   meta.tokenizer_version, inserter->analyzer->version),
-				 errhint("REINDEX the index.")));
+		vs_bm25_warn_version(rel, meta.tokenizer_version);
 	MemoryContextSwitchTo(old);
 	return inserter;
 }
@@ -343,8 +340,11 @@ am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 		/* A flush may add segments meanwhile; only we take some away. */
 		vs_bm25_meta_read(rel, &meta);
-		while (meta.segments[number].extent.generation != generations[i])
+		while (number < meta.nsegments && meta.segments[number].extent.generation != generations[i])
 			number++;
+		if (number == meta.nsegments)
+			vs_bm25_broken(rel, "Block %u: segment of generation %u has gone.", VS_BM25_META_BLOCK,
+						   generations[i]);
 		vs_bm25_merge(rel, &number, 1, callback, callback_state);
 	}
 	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
@@ -469,17 +469,32 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 
 /* ---- looking into an index ---- */
 
-static Relation
-open_own_index(Oid oid)
+/* The table is locked first, as everyone does: DROP INDEX would else wait for us, and we for it. */
+Relation
+vs_bm25_open_to_inspect(Oid oid)
 {
-	Relation	rel = relation_open(oid, AccessShareLock);
+	Oid			table = IndexGetRelation(oid, true);
+	Relation	rel;
 
+	if (OidIsValid(table))
+	{
+		if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, get_rel_name(oid));
+		LockRelationOid(table, AccessShareLock);
+	}
+	rel = try_relation_open(oid, AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", oid)));
 	if (rel->rd_rel->relkind != RELKIND_INDEX || rel->rd_indam->amgettuple != vs_bm25_gettuple)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel))));
-	if (pg_class_aclcheck(rel->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, RelationGetRelationName(rel));
+	if (RELATION_IS_OTHER_TEMP(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary indexes of other sessions")));
 	return rel;
 }
 
@@ -487,7 +502,7 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_index_info);
 Datum
 vecstore_bm25_index_info(PG_FUNCTION_ARGS)
 {
-	Relation	rel = open_own_index(PG_GETARG_OID(0));
+	Relation	rel = vs_bm25_open_to_inspect(PG_GETARG_OID(0));
 	TupleDesc	desc;
 	Datum		values[10];
 	bool		nulls[10] = {0};

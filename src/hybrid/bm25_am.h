@@ -28,6 +28,12 @@ typedef struct VsBm25Options
 
 extern void vs_bm25_init(void);
 
+/*
+ * Open an index for a function that tells of it; the caller must be allowed to read the
+ * table, which stays locked.
+ */
+extern Relation vs_bm25_open_to_inspect(Oid oid);
+
 /* An index's options, or what they are by default. */
 extern void vs_bm25_tokenizer_config(Relation index, VsTokenizerConfig *config);
 extern double vs_bm25_k1(Relation index);

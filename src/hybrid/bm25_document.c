@@ -10,6 +10,7 @@
 #include "hybrid/bm25_am.h"
 #include "hybrid/bm25_document.h"
 #include "hybrid/tsterms.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 
 bool
@@ -34,6 +35,36 @@ vs_bm25_analyzer_open(Relation index)
 	else
 		vs_token_stream_version(analyzer->stream, analyzer->version);
 	return analyzer;
+}
+
+/* Whether an index, by its file, is new to those that were warned of; it is then not. */
+static bool
+is_first_warning(Relation index)
+{
+	static HTAB *warned = NULL;
+	Oid			file = vs_rel_number(index);
+	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(Oid)};
+	bool		found;
+
+	if (warned == NULL)
+		warned = hash_create("vecstore_bm25 warnings", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+	(void) hash_search(warned, &file, HASH_ENTER, &found);
+	return !found;
+}
+
+void
+vs_bm25_warn_version(Relation index, const char *made)
+{
+	const char *now = vs_bm25_analyzer_open(index)->version;
+
+	if (strcmp(made, now) == 0 || !is_first_warning(index))
+		return;
+	ereport(WARNING,
+			(errmsg("index \"%s\" was made with another version of its tokenizer",
+					RelationGetRelationName(index)),
+			 errdetail("The index has \"%s\", the tokenizer is \"%s\" now; terms of old and new rows, and of queries, may differ.",
+					   made, now),
+			 errhint("REINDEX the index.")));
 }
 
 static int

@@ -40,6 +40,12 @@ extern bool vs_bm25_is_tsvector(Relation index);
 /* An index's analyzer, in the current memory context. */
 extern VsBm25Analyzer *vs_bm25_analyzer_open(Relation index);
 
+/*
+ * Warn if the version that an index was made with is not that of its tokenizer now: once
+ * in a session, until the index is built anew.
+ */
+extern void vs_bm25_warn_version(Relation index, const char *made);
+
 /* The terms of a value of the column, or of a text as the analyzer splits it. */
 extern void vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull,
 							VsBm25Document *document);

@@ -358,11 +358,8 @@ vs_bm25_flush(Relation rel)
 			vs_bm25_collector_add(collector, &document);
 		vs_bm25_pending_end(&pending);
 		if (stale)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("pending rows of index \"%s\" cannot be read",
-							RelationGetRelationName(rel)),
-					 errhint("REINDEX the index.")));
+			vs_bm25_broken(rel, "Block %u is not of the pending extent that the metapage says.",
+						   vs_bm25_stale_block());
 		empty = vs_bm25_collector_is_empty(collector);
 		if (empty)
 			MemoryContextDelete(GetMemoryChunkContext(collector));
@@ -379,10 +376,8 @@ void
 vs_bm25_check_segments(Relation rel, bool stale)
 {
 	if (stale)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("a segment of index \"%s\" cannot be read", RelationGetRelationName(rel)),
-				 errhint("REINDEX the index.")));
+		vs_bm25_broken(rel, "Block %u is not of the segment that the metapage says.",
+					   vs_bm25_stale_block());
 }
 
 /* A segment that is merged. */

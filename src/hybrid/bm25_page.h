@@ -16,6 +16,10 @@
  * anew since, on a standby perhaps by replay, which waits for nobody: the reader
  * begins again with the metapage.
  *
+ * Nothing that is read is trusted: what an extent's own page says and cannot be so
+ * raises XX002 where it is met, with the block's number.  Such an index wants REINDEX,
+ * but harms nobody.
+ *
  * Three heavyweight page locks, taken in this order, order those who write: MERGE
  * (gives segments up for one new one), FLUSH (makes pending rows a segment), APPEND
  * (adds a pending row).  The metapage is changed under its buffer lock.
@@ -58,7 +62,10 @@ typedef struct VsBm25Special
 } VsBm25Special;
 
 #define VS_BM25_PAGE_ID			0xFF8B
-#define VsBm25PageSpecial(page) ((VsBm25Special *) PageGetSpecialPointer(page))
+
+/* Where it is, whatever the page's header says. */
+#define VS_BM25_SPECIAL_AT		(BLCKSZ - MAXALIGN(sizeof(VsBm25Special)))
+#define VsBm25PageSpecial(page) ((VsBm25Special *) ((char *) (page) + VS_BM25_SPECIAL_AT))
 
 /* Bytes of a run on each of its pages. */
 #define VS_BM25_PAGE_BYTES \
@@ -107,8 +114,22 @@ typedef struct VsBm25Meta
 /* Write the metapage of an empty index. */
 extern void vs_bm25_meta_create(Relation rel, ForkNumber fork, const char *tokenizer_version);
 
-/* Copy the metapage; raises XX002 if it is none. */
+/* Copy the metapage; raises XX002 if it is none, or names blocks that cannot be. */
 extern void vs_bm25_meta_read(Relation rel, VsBm25Meta *meta);
+
+/*
+ * Raise XX002 if extents of a copy overlap or two have the same generation.  Returns how
+ * many blocks have been lost: given out, and neither in use nor free.
+ */
+extern uint32 vs_bm25_check_extents(Relation rel, const VsBm25Meta *meta);
+
+/* Raise XX002; what follows the index is what errdetail() takes. */
+#define vs_bm25_broken(rel, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INDEX_CORRUPTED), \
+			 errmsg("index \"%s\" is broken", RelationGetRelationName(rel)), \
+			 errdetail(__VA_ARGS__), \
+			 errhint("REINDEX the index.")))
 
 /*
  * Change the metapage: begin gives its copy to be changed, commit writes and logs
@@ -142,7 +163,21 @@ typedef struct VsBm25Reader
 	Buffer		buffer;
 	BlockNumber block;
 	bool	   *stale;			/* set when a page was of another generation */
+	uint32		found;			/* that generation; 0: the page is not written yet */
 } VsBm25Reader;
+
+/* Whether a TID can be one: of no other may the table be asked. */
+static inline bool
+vs_bm25_tid_is_valid(const ItemPointerData *tid)
+{
+	return ItemPointerIsValid(tid) && ItemPointerGetBlockNumberNoCheck(tid) != InvalidBlockNumber;
+}
+
+/* The block that has a byte of the run. */
+#define VsBm25BlockAt(reader, at)	((reader)->extent.start + (BlockNumber) ((at) / VS_BM25_PAGE_BYTES))
+
+/* The page that was last found to be of another generation, to name it in errors. */
+extern BlockNumber vs_bm25_stale_block(void);
 
 extern void vs_bm25_reader_init(VsBm25Reader *reader, Relation rel, const VsBm25Extent *extent,
 								bool *stale);

@@ -85,6 +85,18 @@ has_room(const VsBm25Meta *meta, int bytes)
 	return bytes <= blocks * ((int) VS_BM25_PAGE_BYTES - 128);
 }
 
+/*
+ * A page that is in use and of another extent has been begun and not written yet: what it
+ * holds is older.  If it is not, it is damaged.
+ */
+static void
+check_begun(const VsBm25Reader *reader, uint32 number)
+{
+	if (reader->found > reader->extent.generation)
+		vs_bm25_broken(reader->rel, "Block %u, of pending rows, is of generation %u, not %u.",
+					   reader->extent.start + number, reader->found, reader->extent.generation);
+}
+
 /* The bytes of the last page, if there is one with room for a piece. */
 static bool
 read_tail(Relation rel, const VsBm25Meta *meta, char *page, int *n)
@@ -98,6 +110,8 @@ read_tail(Relation rel, const VsBm25Meta *meta, char *page, int *n)
 	vs_bm25_reader_init(&reader, rel, VsBm25Tail(meta), &stale);
 	*n = vs_bm25_read_page(&reader, VsBm25Tail(meta)->nblocks - 1, page);
 	vs_bm25_reader_end(&reader);
+	if (stale)
+		check_begun(&reader, VsBm25Tail(meta)->nblocks - 1);
 
 	/* One that was begun and not written yet has no bytes. */
 	return *n + (int) sizeof(uint16) + 64 <= (int) VS_BM25_PAGE_BYTES;
@@ -193,7 +207,7 @@ static bool
 read_next_page(VsBm25Pending *pending)
 {
 	const VsBm25Meta *meta = pending->meta;
-	bool		last;
+	const VsBm25Extent *extent;
 	bool		stale = false;
 	VsBm25Reader reader;
 
@@ -205,13 +219,20 @@ read_next_page(VsBm25Pending *pending)
 	}
 	if (pending->extent == meta->npending)
 		return false;
-	last = pending->block + 1 == meta->pending[pending->extent].nblocks;
-	vs_bm25_reader_init(&reader, pending->rel, &meta->pending[pending->extent], &stale);
+	extent = &meta->pending[pending->extent];
+	vs_bm25_reader_init(&reader, pending->rel, extent, &stale);
 	pending->at = 0;
-	pending->n = vs_bm25_read_page(&reader, pending->block++, pending->page);
+	pending->present = extent->start + pending->block;
+	pending->n = vs_bm25_read_page(&reader, pending->block, pending->page);
 	vs_bm25_reader_end(&reader);
-	if (stale && !(last && is_pending(pending->rel, &meta->pending[pending->extent])))
-		*pending->stale = true;
+	if (stale)
+	{
+		if (pending->block + 1 == extent->nblocks && is_pending(pending->rel, extent))
+			check_begun(&reader, pending->block);
+		else
+			*pending->stale = true;
+	}
+	pending->block++;
 	return true;
 }
 
@@ -224,14 +245,15 @@ add_piece(VsBm25Pending *pending)
 
 	memcpy(&head, pending->page + pending->at, sizeof(head));
 	n = head & PIECE_LENGTH;
-	pending->at += sizeof(head);
-	if (pending->at + n > pending->n)
-	{
-		*pending->stale = true;
-		return false;
-	}
 	if (head & PIECE_FIRST)
+	{
 		pending->filled = 0;
+		pending->open = true;
+	}
+	if (n == 0 || pending->at + (int) (sizeof(head) + n) > pending->n || !pending->open)
+		vs_bm25_broken(pending->rel, "Block %u: the bytes from %d on are no piece of a pending row.",
+					   pending->present, pending->at);
+	pending->at += sizeof(head);
 	if (pending->filled + n > pending->size)
 	{
 		pending->size = Max(pending->size * 2, pending->filled + n);
@@ -240,8 +262,37 @@ add_piece(VsBm25Pending *pending)
 	memcpy(pending->record + pending->filled, pending->page + pending->at, n);
 	pending->filled += n;
 	pending->at += n;
-	return head & PIECE_LAST;
+	if (head & PIECE_LAST)
+		pending->open = false;
+	return !pending->open;
 }
+
+/* Take a term of a record apart; returns where the next one begins, NULL if it is none. */
+static const char *
+parse_term(const char *at, const char *end, VsBm25Term *term)
+{
+	int			left = end - at;
+
+	if (left < 1)
+		return NULL;
+	term->length = *(const uint8 *) at++;
+	if (term->length == 0 || left < 1 + term->length + 1)
+		return NULL;
+	term->term = at;
+	at += term->length;
+	term->tf = *(const uint8 *) at++;
+	if (term->tf == 255)
+	{
+		if (end - at < sizeof(uint32))
+			return NULL;
+		memcpy(&term->tf, at, sizeof(uint32));
+		at += sizeof(uint32);
+	}
+	return term->tf == 0 ? NULL : at;
+}
+
+/* Bytes of the shortest term in a record. */
+#define MIN_TERM_BYTES	3
 
 /* Take a record apart; false if its bytes are none. */
 static bool
@@ -250,11 +301,13 @@ parse_record(VsBm25Pending *pending, VsBm25Document *document)
 	const char *at = pending->record + sizeof(Record);
 	const char *end = pending->record + pending->filled;
 	Record		record;
+	uint64		length = 0;
 
 	if (pending->filled < sizeof(Record))
 		return false;
 	memcpy(&record, pending->record, sizeof(record));
-	if (record.n > pending->filled)
+	if (record.n > (pending->filled - sizeof(Record)) / MIN_TERM_BYTES || record.null > 1 ||
+		!vs_bm25_tid_is_valid(&record.tid))
 		return false;
 	if (record.n > pending->nterms)
 	{
@@ -266,22 +319,13 @@ parse_record(VsBm25Pending *pending, VsBm25Document *document)
 	}
 	for (uint32 i = 0; i < record.n; i++)
 	{
-		VsBm25Term *term = &pending->terms[i];
-
-		if (at >= end || at + 2 + *(const uint8 *) at > end)
+		at = parse_term(at, end, &pending->terms[i]);
+		if (at == NULL)
 			return false;
-		term->length = *(const uint8 *) at++;
-		term->term = at;
-		at += term->length;
-		term->tf = *(const uint8 *) at++;
-		if (term->tf == 255)
-		{
-			if (at + sizeof(uint32) > end)
-				return false;
-			memcpy(&term->tf, at, sizeof(uint32));
-			at += sizeof(uint32);
-		}
+		length += pending->terms[i].tf;
 	}
+	if (at != end || length != record.length || (record.null && record.n > 0))
+		return false;
 	document->tid = record.tid;
 	document->null = record.null;
 	document->length = record.length;
@@ -295,7 +339,7 @@ vs_bm25_pending_next(VsBm25Pending *pending, VsBm25Document *document)
 {
 	while (!*pending->stale)
 	{
-		if (pending->at + (int) sizeof(uint16) > pending->n)
+		if (pending->at == pending->n)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (!read_next_page(pending))
@@ -305,7 +349,8 @@ vs_bm25_pending_next(VsBm25Pending *pending, VsBm25Document *document)
 		{
 			if (parse_record(pending, document))
 				return true;
-			*pending->stale = true;
+			vs_bm25_broken(pending->rel, "Block %u: a pending row that ends there is none.",
+						   pending->present);
 		}
 	}
 	return false;

@@ -34,7 +34,8 @@ extern int	vs_bm25_pending_blocks(const VsBm25Meta *meta);
 
 /*
  * Read the rows of a copy of the metapage, one after the other; false at the end, or
- * when *stale is set.  A document lasts until the next one.
+ * when *stale is set.  A document lasts until the next one.  Raises XX002 for bytes that
+ * are no row.
  */
 typedef struct VsBm25Pending
 {
@@ -43,8 +44,10 @@ typedef struct VsBm25Pending
 	bool	   *stale;
 	uint32		extent;
 	uint32		block;			/* the next one, in it */
+	BlockNumber present;		/* the block that page is of */
 	int			n;
 	int			at;
+	bool		open;			/* a row has begun and not ended */
 	char	   *record;
 	uint32		filled;
 	uint32		size;

@@ -160,11 +160,8 @@ vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
 	vs_bm25_meta_read(rel, &now);
 	if (now.next_generation == meta->next_generation && now.nsegments == meta->nsegments &&
 		now.npending == meta->npending)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has pages that are not of the segment they stand in",
-						RelationGetRelationName(rel)),
-				 errhint("REINDEX the index.")));
+		vs_bm25_broken(rel, "Block %u is not of the extent that the metapage says.",
+					   vs_bm25_stale_block());
 }
 
 /* What is counted. */
@@ -174,6 +171,7 @@ typedef struct Counts
 	double		length;
 	double	   *df;
 	VsBm25TermsOf *found;
+	const char *version;		/* of the tokenizer that the query went through */
 } Counts;
 
 static void
@@ -241,6 +239,8 @@ count_index(Relation rel, const VsBm25Document *query, Counts *counts)
 		if (!stale)
 		{
 			counts->found = mine.found;
+			if (strcmp(meta.tokenizer_version, counts->version) != 0)
+				vs_bm25_warn_version(rel, meta.tokenizer_version);
 			counts->docs += mine.docs;
 			counts->length += mine.length;
 			for (int i = 0; i < query->n; i++)
@@ -292,13 +292,16 @@ vs_bm25_query_prepare(Oid oid, const char *text, size_t bytes)
 {
 	VsBm25Query *query = palloc(sizeof(VsBm25Query));
 	Relation	rel = vs_bm25_open_index(oid);
+	VsBm25Analyzer *analyzer;
 	VsBm25Document document;
 	Counts		counts = {0};
 	double		largest = 0;
 
 	if (!vs_bm25_may_read(rel))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(rel->rd_index->indrelid));
-	vs_bm25_analyze_text(vs_bm25_analyzer_open(rel), text, bytes, &document);
+	analyzer = vs_bm25_analyzer_open(rel);
+	vs_bm25_analyze_text(analyzer, text, bytes, &document);
+	counts.version = analyzer->version;
 	counts.df = palloc0(Max(document.n, 1) * sizeof(double));
 	count_all(rel, &document, &counts);
 

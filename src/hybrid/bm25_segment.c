@@ -316,6 +316,30 @@ read_entry(const char *bytes, int left, VsBm25Entry *entry)
 	return size;
 }
 
+/* Raise unless an entry, at a page of the dictionary, is of as many documents as can be. */
+static void
+check_entry(const VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page,
+			const VsBm25Entry *entry)
+{
+	if (entry->df == 0 || entry->df > segment->ndocs)
+		vs_bm25_broken(reader->rel, "Block %u: a term has %u documents, the segment %u.",
+					   VsBm25BlockAt(reader, segment->dict_at) + page, entry->df, segment->ndocs);
+}
+
+/* Read a page of the dictionary; false if stale. */
+static bool
+read_dict_page(VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page, char *bytes)
+{
+	int			n = vs_bm25_read_page(reader, segment->dict_at / VS_BM25_PAGE_BYTES + page, bytes);
+
+	if (*reader->stale)
+		return false;
+	if (n != VS_BM25_PAGE_BYTES)
+		vs_bm25_broken(reader->rel, "Block %u of a dictionary has %d bytes, not %d.",
+					   VsBm25BlockAt(reader, segment->dict_at) + page, n, (int) VS_BM25_PAGE_BYTES);
+	return true;
+}
+
 /* The last page whose first term is not greater. */
 static uint32
 find_page(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, int length)
@@ -345,17 +369,20 @@ vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment, const char *t
 			   VsBm25Entry *entry)
 {
 	char		bytes[BLCKSZ];
-	int			n;
+	uint32		page;
 	int			size;
 
 	if (segment->dict_pages == 0)
 		return false;
-	n = vs_bm25_read_page(reader, segment->dict_at / VS_BM25_PAGE_BYTES +
-						  find_page(reader, segment, term, length), bytes);
-	for (int at = 0; (size = read_entry(bytes + at, n - at, entry)) > 0; at += size)
+	page = find_page(reader, segment, term, length);
+	if (!read_dict_page(reader, segment, page, bytes))
+		return false;
+	for (int at = 0; (size = read_entry(bytes + at, VS_BM25_PAGE_BYTES - at, entry)) > 0; at += size)
 	{
 		int			order = vs_compare_lexemes(entry->term, entry->length, term, length);
 
+		if (order == 0)
+			check_entry(reader, segment, page, entry);
 		if (order >= 0)
 			return order == 0;
 	}
@@ -369,6 +396,39 @@ vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25
 	entries->segment = segment;
 	entries->page = 0;
 	entries->n = entries->at = 0;
+	entries->count = 0;
+	entries->entry.length = 0;
+}
+
+/* Behind the last entry of a page are zeros. */
+static void
+check_dict_page_end(const VsBm25Entries *entries)
+{
+	for (int i = entries->at; i < entries->n; i++)
+		if (entries->bytes[i] != 0)
+			vs_bm25_broken(entries->reader->rel, "Block %u: byte %d is of no entry of the dictionary.",
+						   VsBm25BlockAt(entries->reader, entries->segment->dict_at) + entries->page - 1, i);
+}
+
+/* Go to the next page; false at the end, or if stale. */
+static bool
+next_dict_page(VsBm25Entries *entries)
+{
+	const VsBm25Segment *segment = entries->segment;
+
+	check_dict_page_end(entries);
+	entries->n = entries->at = 0;
+	if (entries->page == segment->dict_pages)
+	{
+		if (entries->count != segment->nterms)
+			vs_bm25_broken(entries->reader->rel, "The dictionary that begins at block %u has %u terms, not %u.",
+						   VsBm25BlockAt(entries->reader, segment->dict_at), entries->count, segment->nterms);
+		return false;
+	}
+	if (!read_dict_page(entries->reader, segment, entries->page++, entries->bytes))
+		return false;
+	entries->n = VS_BM25_PAGE_BYTES;
+	return true;
 }
 
 void
@@ -382,44 +442,108 @@ vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reader, const VsB
 bool
 vs_bm25_entries_next(VsBm25Entries *entries)
 {
-	int			size = read_entry(entries->bytes + entries->at, entries->n - entries->at, &entries->entry);
+	VsBm25Entry *entry = &entries->entry;
+	VsBm25Entry before;
+	int			size;
 
+	if (*entries->reader->stale)
+		return false;
+	before.length = entry->length;
+	memcpy(before.term, entry->term, entry->length);
+	size = read_entry(entries->bytes + entries->at, entries->n - entries->at, entry);
 	if (size == 0)
 	{
-		if (entries->page == entries->segment->dict_pages)
+		if (!next_dict_page(entries))
 			return false;
-		entries->n = vs_bm25_read_page(entries->reader, entries->segment->dict_at /
-									   VS_BM25_PAGE_BYTES + entries->page++, entries->bytes);
-		entries->at = 0;
-		size = read_entry(entries->bytes, entries->n, &entries->entry);
+		size = read_entry(entries->bytes, entries->n, entry);
 	}
+	if (size == 0 || vs_compare_lexemes(before.term, before.length, entry->term, entry->length) >= 0)
+		vs_bm25_broken(entries->reader->rel, "Block %u: entry %u of the dictionary is not in order.",
+					   VsBm25BlockAt(entries->reader, entries->segment->dict_at) + entries->page - 1,
+					   entries->count);
+	check_entry(entries->reader, entries->segment, entries->page - 1, entry);
 	entries->at += size;
-	return size > 0;
+	entries->count++;
+	return true;
 }
 
 /* ---- postings ---- */
+
+/* Postings in a block. */
+static inline int
+block_count(const VsBm25Cursor *cursor, uint32 block)
+{
+	return Min(VS_BM25_BLOCK, cursor->df - block * VS_BM25_BLOCK);
+}
+
+/* Bytes of a block. */
+static inline int
+block_bytes(const VsBm25Cursor *cursor, uint32 block)
+{
+	const VsBm25Skip *skip = &cursor->skips[block];
+	int			n = block_count(cursor, block);
+
+	return packed_bytes(n, skip->gap_bits) + packed_bytes(n, skip->tf_bits) +
+		packed_bytes(n, skip->length_bits);
+}
+
+/*
+ * Raise unless the skips, which begin at a place, are of documents in order, and of
+ * blocks one behind the other, the last of which ends before the dictionary.
+ */
+static void
+check_skips(const VsBm25Cursor *cursor, const VsBm25Segment *segment, uint64 place)
+{
+	uint64		at = 0;
+
+	for (uint32 i = 0; i < cursor->nblocks; i++)
+	{
+		const VsBm25Skip *skip = &cursor->skips[i];
+
+		if (skip->last >= segment->ndocs || (i > 0 && skip->last <= skip[-1].last) ||
+			skip->gap_bits > 32 || skip->tf_bits > 24 || skip->length_bits > 8 ||
+			skip->max_tf == 0 || skip->max_tf > VS_BM25_MAX_TF || skip->at != (uint32) at)
+			vs_bm25_broken(cursor->reader->rel, "Block %u: skip %u of a term cannot be so.",
+						   VsBm25BlockAt(cursor->reader, place + i * sizeof(VsBm25Skip)), i);
+		at += block_bytes(cursor, i);
+	}
+	if (cursor->blocks_at + at > segment->dict_at)
+		vs_bm25_broken(cursor->reader->rel, "Block %u: the postings of a term end in the dictionary.",
+					   VsBm25BlockAt(cursor->reader, place));
+}
 
 void
 vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader, const VsBm25Segment *segment,
 					const VsBm25Entry *entry)
 {
 	uint64		at = segment->postings_at + entry->place;
+	uint64		size;
 
 	cursor->reader = reader;
 	cursor->df = entry->df;
 	cursor->nblocks = (entry->df + VS_BM25_BLOCK - 1) / VS_BM25_BLOCK;
 	cursor->block = 0;
 	cursor->n = cursor->at = 0;
-	cursor->skips = MemoryContextAllocHuge(CurrentMemoryContext,
-										   cursor->nblocks * sizeof(VsBm25Skip));
+	size = cursor->nblocks * sizeof(VsBm25Skip);
+	cursor->skips = MemoryContextAllocHuge(CurrentMemoryContext, size);
 	if (entry->df > 1)
 	{
-		vs_bm25_read(reader, at, cursor->skips, cursor->nblocks * sizeof(VsBm25Skip));
-		cursor->blocks_at = at + cursor->nblocks * sizeof(VsBm25Skip);
+		if (entry->place > segment->dict_at - segment->postings_at || size > segment->dict_at - at)
+			vs_bm25_broken(reader->rel, "The postings of a term of the segment that begins at block %u are not in it.",
+						   segment->extent.start);
+		vs_bm25_read(reader, at, cursor->skips, size);
+		cursor->blocks_at = at + size;
+		if (*reader->stale)
+			cursor->block = cursor->nblocks;
+		else
+			check_skips(cursor, segment, at);
 		return;
 	}
 
 	/* The entry is the posting. */
+	if ((uint32) entry->place >= segment->ndocs || ((entry->place >> 32) & VS_BM25_MAX_TF) == 0)
+		vs_bm25_broken(reader->rel, "The posting of a term of the segment that begins at block %u is of no document.",
+					   segment->extent.start);
 	memset(cursor->skips, 0, sizeof(VsBm25Skip));
 	cursor->docs[0] = cursor->skips->last = (uint32) entry->place;
 	cursor->tfs[0] = cursor->skips->max_tf = (entry->place >> 32) & VS_BM25_MAX_TF;
@@ -434,11 +558,13 @@ vs_bm25_cursor_end(VsBm25Cursor *cursor)
 	pfree(cursor->skips);
 }
 
-/* Postings in the present block. */
-static int
-block_count(const VsBm25Cursor *cursor)
+uint64
+vs_bm25_cursor_bytes(const VsBm25Cursor *cursor)
 {
-	return Min(VS_BM25_BLOCK, cursor->df - cursor->block * VS_BM25_BLOCK);
+	if (cursor->df == 1)
+		return 0;
+	return cursor->nblocks * sizeof(VsBm25Skip) + cursor->skips[cursor->nblocks - 1].at +
+		block_bytes(cursor, cursor->nblocks - 1);
 }
 
 /* Read the present block's documents; the rest waits until it is wanted. */
@@ -446,15 +572,11 @@ static void
 read_block(VsBm25Cursor *cursor)
 {
 	const VsBm25Skip *skip = &cursor->skips[cursor->block];
-	int			n = block_count(cursor);
-	uint32		doc = cursor->block > 0 ? skip[-1].last + 1 : 0;
-	int			bytes = packed_bytes(n, skip->gap_bits) + packed_bytes(n, skip->tf_bits) +
-		packed_bytes(n, skip->length_bits);
+	int			n = block_count(cursor, cursor->block);
+	uint64		doc = cursor->block > 0 ? skip[-1].last + 1 : 0;
 
-	if (bytes > VS_BM25_BLOCK * 9)
-		*cursor->reader->stale = true;	/* nothing that was written */
-	else
-		vs_bm25_read(cursor->reader, cursor->blocks_at + skip->at, cursor->raw, bytes);
+	vs_bm25_read(cursor->reader, cursor->blocks_at + skip->at, cursor->raw,
+				 block_bytes(cursor, cursor->block));
 	if (*cursor->reader->stale)
 	{
 		cursor->block = cursor->nblocks;
@@ -465,6 +587,11 @@ read_block(VsBm25Cursor *cursor)
 		doc += unpack(cursor->raw, i, skip->gap_bits);
 		cursor->docs[i] = doc++;
 	}
+
+	/* Gaps are not negative: if the last one is right, the others are in order. */
+	if (doc != (uint64) skip->last + 1)
+		vs_bm25_broken(cursor->reader->rel, "Block %u: postings end at another document than their skip says.",
+					   VsBm25BlockAt(cursor->reader, cursor->blocks_at + skip->at));
 	cursor->n = n;
 	cursor->at = 0;
 	cursor->scored = false;
@@ -512,12 +639,12 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 		read_block(cursor);
 	if (cursor->block >= cursor->nblocks)
 		return VS_BM25_NO_DOC;
-	while (cursor->at < cursor->n && cursor->docs[cursor->at] < doc)
+
+	/* The last one is not before it: the skip says so, and is right. */
+	while (cursor->docs[cursor->at] < doc)
 		cursor->at++;
-	if (cursor->at < cursor->n)
-		return cursor->docs[cursor->at];
-	*cursor->reader->stale = true;	/* the skip was wrong */
-	return VS_BM25_NO_DOC;
+	Assert(cursor->at < cursor->n);
+	return cursor->docs[cursor->at];
 }
 
 /* Unpack the frequencies and lengths of the present block. */
@@ -532,7 +659,7 @@ unpack_scores(VsBm25Cursor *cursor)
 		return;
 	for (int i = 0; i < cursor->n; i++)
 	{
-		cursor->tfs[i] = unpack(tfs, i, skip->tf_bits) + 1;
+		cursor->tfs[i] = Min(unpack(tfs, i, skip->tf_bits) + 1, skip->max_tf);
 		cursor->lengths[i] = unpack(lengths, i, skip->length_bits) + skip->min_length;
 	}
 	cursor->scored = true;
@@ -566,4 +693,10 @@ vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *
 {
 	vs_bm25_read(reader, (uint64) from * sizeof(ItemPointerData), tids,
 				 (size_t) n * sizeof(ItemPointerData));
+	for (uint32 i = 0; i < n && !*reader->stale; i++)
+		if (!vs_bm25_tid_is_valid(&tids[i]))
+			vs_bm25_broken(reader->rel, "Block %u: row %u has the place (%u,%u).",
+						   VsBm25BlockAt(reader, ((uint64) from + i) * sizeof(ItemPointerData)), from + i,
+						   ItemPointerGetBlockNumberNoCheck(&tids[i]),
+						   ItemPointerGetOffsetNumberNoCheck(&tids[i]));
 }

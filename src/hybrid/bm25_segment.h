@@ -82,7 +82,7 @@ typedef struct VsBm25Entry
 extern bool vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment,
 						   const char *term, int length, VsBm25Entry *entry);
 
-/* All entries in order. */
+/* All entries, in order: raises XX002 if they are not, or not as many as there should be. */
 typedef struct VsBm25Entries
 {
 	VsBm25Reader *reader;
@@ -90,6 +90,7 @@ typedef struct VsBm25Entries
 	uint32		page;			/* the next one */
 	int			n;				/* bytes of the present one */
 	int			at;
+	uint32		count;			/* entries so far */
 	VsBm25Entry entry;
 	char		bytes[BLCKSZ];
 } VsBm25Entries;
@@ -109,7 +110,7 @@ typedef struct VsBm25Cursor
 	uint64		blocks_at;
 	uint32		nblocks;
 	uint32		df;
-	VsBm25Skip *skips;
+	VsBm25Skip *skips;			/* sound ones, unless stale */
 	uint32		block;			/* the present one */
 	int			n;				/* postings in it, 0: not read yet */
 	int			at;
@@ -125,6 +126,9 @@ typedef struct VsBm25Cursor
 extern void vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader,
 								const VsBm25Segment *segment, const VsBm25Entry *entry);
 extern void vs_bm25_cursor_end(VsBm25Cursor *cursor);
+
+/* Bytes that the postings of a cursor take, with their skips. */
+extern uint64 vs_bm25_cursor_bytes(const VsBm25Cursor *cursor);
 
 /*
  * Make present the first block that may have the document or a later one, without

@@ -18,7 +18,12 @@
 
 #include <unistd.h>
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_ts_dict.h"
+#include "catalog/pg_ts_parser.h"
+#include "catalog/pg_ts_template.h"
+#include "common/hashfn.h"
 #include "hybrid/tokenizer_pg.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -29,6 +34,7 @@
 #include "tsearch/ts_utils.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 /* Idle tokenizers that are kept. */
@@ -712,12 +718,70 @@ vs_token_stream_next(VsTokenStream *stream, VsToken *token)
 	return false;
 }
 
+/* Append the name of a row of a text search catalog. */
+static void
+append_ts_name(StringInfo out, int cache, Oid oid, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(oid));
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for text search object %u", oid);
+	appendStringInfo(out, "%s\n",
+					 NameStr(*DatumGetName(SysCacheGetAttr(cache, tuple, column, &isnull))));
+	ReleaseSysCache(tuple);
+}
+
+/* Append what makes a dictionary: name, template, options. */
+static void
+append_dictionary(StringInfo out, Oid oid)
+{
+	HeapTuple	tuple = SearchSysCache1(TSDICTOID, ObjectIdGetDatum(oid));
+	Datum		options;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for text search dictionary %u", oid);
+	options = SysCacheGetAttr(TSDICTOID, tuple, Anum_pg_ts_dict_dictinitoption, &isnull);
+	appendStringInfo(out, "%s %s ", NameStr(((Form_pg_ts_dict) GETSTRUCT(tuple))->dictname),
+					 isnull ? "" : TextDatumGetCString(options));
+	append_ts_name(out, TSTEMPLATEOID, ((Form_pg_ts_dict) GETSTRUCT(tuple))->dicttemplate,
+				   Anum_pg_ts_template_tmplname);
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * A number that changes when the configuration or one of its dictionaries is altered: of
+ * names, not OIDs, so that it outlives an upgrade.  What is in the dictionaries' files
+ * nobody knows.
+ */
+static uint64
+fingerprint_ts_config(Oid oid)
+{
+	TSConfigCacheEntry *config = lookup_ts_config_cache(oid);
+	StringInfoData text;
+	uint64		fingerprint;
+
+	initStringInfo(&text);
+	append_ts_name(&text, TSPARSEROID, config->prsId, Anum_pg_ts_parser_prsname);
+	for (int type = 0; type < config->lenmap; type++)
+		for (int i = 0; i < config->map[type].len; i++)
+		{
+			appendStringInfo(&text, "%d ", type);
+			append_dictionary(&text, config->map[type].dictIds[i]);
+		}
+	fingerprint = hash_bytes_extended((const unsigned char *) text.data, text.len, 0);
+	pfree(text.data);
+	return fingerprint;
+}
+
 /* What the terms depend on. */
 void
 vs_token_stream_version(VsTokenStream *stream, char version[VS_TOKENIZER_VERSION_BYTES])
 {
 	if (OidIsValid(stream->ts_config))
-		strlcpy(version, "PostgreSQL " PG_MAJORVERSION, VS_TOKENIZER_VERSION_BYTES);
+		snprintf(version, VS_TOKENIZER_VERSION_BYTES, "PostgreSQL " PG_MAJORVERSION " %016llx",
+				 (unsigned long long) fingerprint_ts_config(stream->ts_config));
 	else
 		vs_tokenizer_version(stream->pooled->tokenizer, version);
 }

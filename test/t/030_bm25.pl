@@ -130,10 +130,11 @@ DELETE FROM $table WHERE length(body) > 500000;
 \\set c random(0, 1999)
 $complete
 },
+		check => "SELECT bm25_check('${table}_body_idx', true);\n",
 		vacuum => "VACUUM $table;\n",
 		clean => "VACUUM (INDEX_CLEANUP on) $table;\n",
 		checkpoint => "CHECKPOINT;\n");
-	my %weight = (work => 500, search => 10, huge => 1, vacuum => 3, clean => 3,
+	my %weight = (work => 500, search => 10, check => 5, huge => 1, vacuum => 3, clean => 3,
 		checkpoint => $checkpoints ? 2 : 0);
 
 	return map { ('-f', write_script($node, $table, $_, $script{$_}) . "\@$weight{$_}") }
@@ -171,10 +172,14 @@ sub ids
 	return join ' ', sort { $a <=> $b } map { (split /\|/)[0] } split /\n/, $answer;
 }
 
-# Compare an index scan of each query with the table, while nobody writes.
+# Check the index, and compare an index scan of each query with the table, while nobody
+# writes.
 sub check_texts
 {
 	my ($node, $table, $label) = @_;
+	my ($code, $checked, $wrong) = $node->psql('postgres', "SELECT bm25_check('${table}_body_idx', true)");
+
+	is($wrong, '', "$label: the index is sound and has the table's rows");
 
 	like($node->safe_psql('postgres', "BEGIN; $settings{index} EXPLAIN (COSTS OFF) "
 			  . "SELECT id FROM $table ORDER BY body <@> bm25_query('w1', '${table}_body_idx')"),
@@ -378,6 +383,9 @@ foreach my $feedback ('off', 'on')
 SELECT id, body <@> bm25_query('w:a w:b w:c', '${table}_body_idx') FROM $table
 ORDER BY body <@> bm25_query('w:a w:b w:c', '${table}_body_idx') LIMIT 10;
 $complete
+\\if :b < 20
+SELECT bm25_check('${table}_body_idx', true);
+\\endif
 });
 	my @reads = (start_readers($standby, $read));
 	my $writes = start_writers($primary, $table, 7, 1, 500);

@@ -1,0 +1,744 @@
+/*
+ * bm25_check.c
+ *		bm25_check(): whether a vecstore_bm25 index is sound.
+ *
+ * Four steps, of which a later one relies on those before:
+ *
+ *	extents		the metapage's runs of blocks are in the file, and none in another
+ *	segments	every page is its segment's; rows are in the order of their places; the
+ *				dictionary is in order; postings follow one another without a gap, in the
+ *				order of documents, and their bounds are true; all terms of a document
+ *				say the same length, which is the sum of its frequencies
+ *	pending		every byte is of a row; terms are in order
+ *	rows		no row is there twice (a merge of all lists of rows, so memory is bounded)
+ *
+ * With heap => true also: every row that a snapshot sees is there with its terms.  What
+ * the index has goes into a Bloom filter first, a row as one element: its place and a
+ * hash of its terms.  Then the table is read, tokenized and looked up, as amcheck does;
+ * what is wrong may be missed, with a probability far below a percent, but nothing right
+ * is called wrong.
+ *
+ * The check takes no lock that a reader or writer waits for.  Like a search it copies the
+ * metapage, and begins again if a page has got another owner since: what it reports is a
+ * state that the index had.  If that happens too often, and this is no standby, it keeps
+ * others from merging and flushing while it looks; they still insert.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/index.h"
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "hybrid/bm25.h"
+#include "hybrid/bm25_am.h"
+#include "hybrid/bm25_document.h"
+#include "hybrid/bm25_pending.h"
+#include "hybrid/bm25_query.h"
+#include "hybrid/bm25_segment.h"
+#include "hybrid/tsterms.h"
+#include "lib/binaryheap.h"
+#include "lib/bloomfilter.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* Looks without a lock, and looks at all: a standby has no lock to take. */
+#define FREE_TRIES		3
+#define MAX_TRIES		50
+
+/* TIDs of a list that are read at once. */
+#define TIDS_AT_ONCE	512
+
+/* What a document's postings say together. */
+typedef struct DocumentSums
+{
+	uint64		hash;			/* of its terms */
+	uint32		length;
+	uint8		code;			/* the length that its postings have */
+	bool		any;			/* it has postings */
+	bool		capped;			/* a frequency is the largest possible: it may have been larger */
+} DocumentSums;
+
+typedef struct Check
+{
+	Relation	rel;
+	VsBm25Meta	meta;
+	bool		stale;
+	bool		locked;			/* nobody merges or flushes */
+	bool		with_table;
+	bloom_filter *filter;		/* of what the index has; NULL: the table is not looked at */
+	int64		documents;
+	int64		nulls;
+	int64		terms;
+	int64		postings;
+	int64		pending_rows;
+	int64		lost;
+	ItemPointerData *pending;	/* places of the pending rows */
+	int64		pending_size;
+} Check;
+
+/* ---- rows as elements of the filter ---- */
+
+/* A term's share in its document's hash: shares add up, in whatever order they come. */
+static inline uint64
+hash_term(const char *term, int length, uint32 tf)
+{
+	return hash_bytes_extended((const unsigned char *) term, length, tf);
+}
+
+/* An element has no padding. */
+typedef struct Element
+{
+	ItemPointerData tid;
+	uint16		null;
+	uint64		hash;
+} Element;
+
+static Element
+make_element(const ItemPointerData *tid, bool null, uint64 hash)
+{
+	Element		element;
+
+	memset(&element, 0, sizeof(element));
+	element.tid = *tid;
+	element.null = null;
+	element.hash = hash;
+	return element;
+}
+
+static void
+add_row(Check *check, const ItemPointerData *tid, bool null, uint64 hash)
+{
+	Element		element = make_element(tid, null, hash);
+
+	if (check->filter)
+		bloom_add_element(check->filter, (unsigned char *) &element, sizeof(element));
+}
+
+/* The hash of a document's terms, as its postings give it. */
+static uint64
+hash_document(const VsBm25Document *document)
+{
+	uint64		hash = 0;
+
+	for (int i = 0; i < document->n; i++)
+		hash += hash_term(document->terms[i].term, document->terms[i].length,
+						  Min(document->terms[i].tf, VS_BM25_MAX_TF));
+	return hash;
+}
+
+/* ---- a segment ---- */
+
+/* Its pages are its own, and full but for the last one before the dictionary. */
+static void
+check_pages(Check *check, const VsBm25Segment *segment, uint64 postings_end)
+{
+	char	   *bytes = palloc(BLCKSZ);
+	VsBm25Reader reader;
+
+	vs_bm25_reader_init(&reader, check->rel, &segment->extent, &check->stale);
+	for (uint32 i = 0; i < segment->extent.nblocks; i++)
+	{
+		uint64		at = (uint64) i * VS_BM25_PAGE_BYTES;
+		uint64		expected = at >= segment->dict_at ? VS_BM25_PAGE_BYTES :
+			Min(VS_BM25_PAGE_BYTES, postings_end - at);
+		int			n = vs_bm25_read_page(&reader, i, bytes);
+
+		if (check->stale)
+			break;
+		if (n != expected)
+			vs_bm25_broken(check->rel, "Block %u has %d bytes, not %d.",
+						   segment->extent.start + i, n, (int) expected);
+	}
+	vs_bm25_reader_end(&reader);
+	pfree(bytes);
+}
+
+/* Raise unless the postings of a term in a block are as its skip says. */
+static void
+check_bounds(Check *check, const VsBm25Cursor *cursor, uint32 max_tf, uint8 min_length)
+{
+	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+
+	if (max_tf != skip->max_tf || min_length != skip->min_length)
+		vs_bm25_broken(check->rel, "Block %u: postings have frequencies to %u and lengths from %d, their skip says %u and %d.",
+					   VsBm25BlockAt(cursor->reader, cursor->blocks_at + skip->at), max_tf, min_length,
+					   skip->max_tf, skip->min_length);
+}
+
+/* Check the postings of a term, which are in order by the cursor's own checks. */
+static void
+check_term(Check *check, VsBm25Cursor *cursor)
+{
+	uint32		max_tf = 0;
+	uint8		min_length = 255;
+
+	for (uint32 doc = vs_bm25_cursor_seek(cursor, 0); doc != VS_BM25_NO_DOC && !check->stale;
+		 doc = vs_bm25_cursor_seek(cursor, doc + 1))
+	{
+		uint32		tf;
+		uint8		length;
+
+		vs_bm25_cursor_posting(cursor, &tf, &length);
+		max_tf = Max(max_tf, tf);
+		min_length = Min(min_length, length);
+		check->postings++;
+		if (cursor->at + 1 == cursor->n)
+		{
+			check_bounds(check, cursor, max_tf, min_length);
+			max_tf = 0;
+			min_length = 255;
+		}
+	}
+}
+
+/* Walk through the dictionary and the postings of all terms, and then the pages. */
+static void
+check_postings(Check *check, const VsBm25Segment *segment)
+{
+	VsBm25Entries *entries = palloc(sizeof(VsBm25Entries));
+	VsBm25Cursor *cursor = palloc(sizeof(VsBm25Cursor));
+	VsBm25Reader dictionary;
+	VsBm25Reader postings;
+	uint64		place = 0;
+
+	vs_bm25_reader_init(&dictionary, check->rel, &segment->extent, &check->stale);
+	vs_bm25_reader_init(&postings, check->rel, &segment->extent, &check->stale);
+	vs_bm25_entries_begin(entries, &dictionary, segment);
+	while (vs_bm25_entries_next(entries))
+	{
+		if (entries->entry.df > 1 && entries->entry.place != place)
+			vs_bm25_broken(check->rel, "Block %u: the postings of entry %u begin at " UINT64_FORMAT ", not " UINT64_FORMAT ".",
+						   VsBm25BlockAt(&dictionary, segment->dict_at) + entries->page - 1,
+						   entries->count - 1, entries->entry.place, place);
+		vs_bm25_cursor_init(cursor, &postings, segment, &entries->entry);
+		check_term(check, cursor);
+		if (!check->stale)
+			place += vs_bm25_cursor_bytes(cursor);
+		vs_bm25_cursor_end(cursor);
+		check->terms++;
+	}
+	vs_bm25_reader_end(&dictionary);
+	vs_bm25_reader_end(&postings);
+	pfree(cursor);
+	pfree(entries);
+	if (check->stale)
+		return;
+	if ((segment->postings_at + place + VS_BM25_PAGE_BYTES - 1) / VS_BM25_PAGE_BYTES * VS_BM25_PAGE_BYTES !=
+		segment->dict_at)
+		vs_bm25_broken(check->rel, "The postings of the segment that begins at block %u end at " UINT64_FORMAT ", its dictionary begins at " UINT64_FORMAT ".",
+					   segment->extent.start, segment->postings_at + place, segment->dict_at);
+	check_pages(check, segment, segment->postings_at + place);
+}
+
+/* Add up what the postings of n documents from one on say. */
+static void
+sum_documents(Check *check, const VsBm25Segment *segment, uint32 first, uint32 n, DocumentSums *sums)
+{
+	VsBm25Entries *entries = palloc(sizeof(VsBm25Entries));
+	VsBm25Cursor *cursor = palloc(sizeof(VsBm25Cursor));
+	VsBm25Reader dictionary;
+	VsBm25Reader postings;
+
+	memset(sums, 0, n * sizeof(DocumentSums));
+	vs_bm25_reader_init(&dictionary, check->rel, &segment->extent, &check->stale);
+	vs_bm25_reader_init(&postings, check->rel, &segment->extent, &check->stale);
+	vs_bm25_entries_begin(entries, &dictionary, segment);
+	while (vs_bm25_entries_next(entries))
+	{
+		const VsBm25Entry *entry = &entries->entry;
+
+		vs_bm25_cursor_init(cursor, &postings, segment, entry);
+		for (uint32 doc = vs_bm25_cursor_seek(cursor, first); doc != VS_BM25_NO_DOC && doc - first < n;
+			 doc = vs_bm25_cursor_seek(cursor, doc + 1))
+		{
+			DocumentSums *sum = &sums[doc - first];
+			uint32		tf;
+			uint8		length;
+
+			vs_bm25_cursor_posting(cursor, &tf, &length);
+			if (sum->any && sum->code != length)
+				vs_bm25_broken(check->rel, "Terms of document %u of the segment that begins at block %u say lengths %d and %d.",
+							   doc, segment->extent.start, sum->code, length);
+			sum->hash += hash_term(entry->term, entry->length, tf);
+			sum->length += tf;
+			sum->code = length;
+			sum->any = true;
+			sum->capped |= tf == VS_BM25_MAX_TF;
+		}
+		vs_bm25_cursor_end(cursor);
+	}
+	vs_bm25_reader_end(&dictionary);
+	vs_bm25_reader_end(&postings);
+	pfree(cursor);
+	pfree(entries);
+}
+
+/*
+ * Documents have the lengths that their postings say, and so has the segment.  As many at
+ * once as memory allows: for others the postings are read again.
+ */
+static void
+check_documents(Check *check, const VsBm25Segment *segment)
+{
+	uint32		size = Min((Size) segment->ndocs, maintenance_work_mem * (Size) 1024 / sizeof(DocumentSums));
+	DocumentSums *sums = MemoryContextAllocHuge(CurrentMemoryContext, Max(size, 1) * sizeof(DocumentSums));
+	VsBm25Reader rows;
+	uint64		length = 0;
+	bool		capped = false;
+
+	vs_bm25_reader_init(&rows, check->rel, &segment->extent, &check->stale);
+	for (uint32 first = 0; first < segment->ndocs && !check->stale; first += size)
+	{
+		uint32		n = Min(size, segment->ndocs - first);
+
+		sum_documents(check, segment, first, n, sums);
+		for (uint32 i = 0; i < n && !check->stale; i++)
+		{
+			const DocumentSums *sum = &sums[i];
+			ItemPointerData tid;
+
+			if (sum->any && !sum->capped && vs_bm25_encode_length(sum->length) != sum->code)
+				vs_bm25_broken(check->rel, "Document %u of the segment that begins at block %u has %u words, its postings say length %d.",
+							   first + i, segment->extent.start, sum->length, sum->code);
+			length += sum->length;
+			capped |= sum->capped;
+			if (check->filter)
+				vs_bm25_read_tids(&rows, first + i, 1, &tid);
+			if (check->filter && !check->stale)
+				add_row(check, &tid, false, sum->hash);
+		}
+	}
+	vs_bm25_reader_end(&rows);
+	pfree(sums);
+	if (!check->stale && !capped && length != segment->length)
+		vs_bm25_broken(check->rel, "The segment that begins at block %u has " UINT64_FORMAT " words, not " UINT64_FORMAT ".",
+					   segment->extent.start, length, segment->length);
+}
+
+/* ---- pending rows ---- */
+
+/* Keep the place of a pending row. */
+static void
+keep_pending(Check *check, const ItemPointerData *tid)
+{
+	if (check->pending_rows == check->pending_size)
+	{
+		check->pending_size = Max(1024, check->pending_size * 2);
+		check->pending = check->pending ?
+			repalloc_huge(check->pending, check->pending_size * sizeof(ItemPointerData)) :
+			palloc(check->pending_size * sizeof(ItemPointerData));
+	}
+	check->pending[check->pending_rows++] = *tid;
+}
+
+/* Read the pending rows, which raises if one is none. */
+static void
+check_pending(Check *check)
+{
+	VsBm25Pending *pending = palloc(sizeof(VsBm25Pending));
+	VsBm25Document document;
+
+	vs_bm25_pending_begin(pending, check->rel, &check->meta, &check->stale);
+	while (vs_bm25_pending_next(pending, &document))
+	{
+		for (int i = 1; i < document.n; i++)
+			if (vs_compare_lexemes(document.terms[i - 1].term, document.terms[i - 1].length,
+								   document.terms[i].term, document.terms[i].length) >= 0)
+				vs_bm25_broken(check->rel, "Block %u: terms of a pending row are not in order.",
+							   pending->present);
+		add_row(check, &document.tid, document.null, hash_document(&document));
+		keep_pending(check, &document.tid);
+	}
+	vs_bm25_pending_end(pending);
+	pfree(pending);
+}
+
+/* ---- no row twice ---- */
+
+/* A list of rows: documents or NULLs of a segment, or the pending rows. */
+typedef struct RowList
+{
+	VsBm25Reader reader;
+	BlockNumber start;			/* where its extent begins */
+	uint32		next;			/* to read */
+	uint32		end;
+	int			n;				/* read */
+	int			at;
+	ItemPointerData *tids;
+} RowList;
+
+/* Read on; false at the list's end. */
+static bool
+read_list(Check *check, RowList *list)
+{
+	ItemPointerData last = list->tids[Max(list->n - 1, 0)];
+	bool		first = list->n == 0;
+
+	list->at = 0;
+	list->n = Min(TIDS_AT_ONCE, list->end - list->next);
+	if (list->n == 0)
+		return false;
+	vs_bm25_read_tids(&list->reader, list->next, list->n, list->tids);
+	for (int i = 0; i < list->n && !check->stale; i++)
+	{
+		if (!first && ItemPointerCompare(&last, &list->tids[i]) >= 0)
+			vs_bm25_broken(check->rel, "Block %u: row %u is not in order.",
+						   VsBm25BlockAt(&list->reader, ((uint64) list->next + i) * sizeof(ItemPointerData)),
+						   list->next + i);
+		last = list->tids[i];
+		first = false;
+	}
+	list->next += list->n;
+	return !check->stale;
+}
+
+/* Go to the next row of a list. */
+static bool
+next_row(Check *check, RowList *list)
+{
+	return ++list->at < list->n || read_list(check, list);
+}
+
+/* The least first. */
+static int
+compare_lists(Datum a, Datum b, void *arg)
+{
+	RowList	   *x = (RowList *) DatumGetPointer(a);
+	RowList	   *y = (RowList *) DatumGetPointer(b);
+
+	return ItemPointerCompare(&y->tids[y->at], &x->tids[x->at]);
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+/* Begin a list of a segment's rows. */
+static RowList *
+begin_list(Check *check, const VsBm25Segment *segment, uint32 from, uint32 n)
+{
+	RowList	   *list = palloc0(sizeof(RowList));
+
+	vs_bm25_reader_init(&list->reader, check->rel, &segment->extent, &check->stale);
+	list->start = segment->extent.start;
+	list->next = from;
+	list->end = from + n;
+	list->tids = palloc0(TIDS_AT_ONCE * sizeof(ItemPointerData));
+	return list;
+}
+
+/* A list of the pending rows, all of which are read. */
+static RowList *
+pending_list(Check *check)
+{
+	RowList	   *list = palloc0(sizeof(RowList));
+
+	qsort(check->pending, check->pending_rows, sizeof(ItemPointerData), compare_tids);
+	vs_bm25_reader_init(&list->reader, check->rel, &check->meta.pending[0], &check->stale);
+	list->start = check->meta.pending[0].start;
+	list->tids = check->pending;
+	list->n = check->pending_rows;
+	return list;
+}
+
+/*
+ * A row is there twice.  Beside others that may be so: a pending page that was read after
+ * the metapage may have a row in the place of one that a vacuum took out of a segment
+ * meanwhile, which then is another one now.
+ */
+static void
+found_twice(Check *check, const RowList *a, const RowList *b, const ItemPointerData *tid)
+{
+	VsBm25Meta	now;
+
+	vs_bm25_meta_read(check->rel, &now);
+	if (!check->locked && now.next_generation != check->meta.next_generation)
+	{
+		check->stale = true;
+		return;
+	}
+	vs_bm25_broken(check->rel, "Row (%u,%u) is in the extents that begin at blocks %u and %u, or twice in one.",
+				   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid), a->start, b->start);
+}
+
+/* Merge all lists of rows: each is in order, and no row is in two. */
+static void
+check_rows(Check *check)
+{
+	binaryheap *heap = binaryheap_allocate(2 * VS_BM25_MAX_SEGMENTS + 1, compare_lists, NULL);
+	const RowList *last_list = NULL;
+	ItemPointerData last;
+
+	for (int i = 0; i < check->meta.nsegments; i++)
+	{
+		const VsBm25Segment *segment = &check->meta.segments[i];
+		RowList	   *lists[] = {begin_list(check, segment, 0, segment->ndocs),
+		begin_list(check, segment, segment->ndocs, segment->nnulls)};
+
+		for (int j = 0; j < lengthof(lists); j++)
+			if (read_list(check, lists[j]))
+				binaryheap_add_unordered(heap, PointerGetDatum(lists[j]));
+			else
+				vs_bm25_reader_end(&lists[j]->reader);
+	}
+	if (check->pending_rows > 0)
+		binaryheap_add_unordered(heap, PointerGetDatum(pending_list(check)));
+	binaryheap_build(heap);
+	while (!binaryheap_empty(heap) && !check->stale)
+	{
+		RowList	   *list = (RowList *) DatumGetPointer(binaryheap_first(heap));
+		ItemPointerData tid = list->tids[list->at];
+
+		CHECK_FOR_INTERRUPTS();
+		if (last_list && ItemPointerEquals(&last, &tid))
+			found_twice(check, last_list, list, &tid);
+		last = tid;
+		last_list = list;
+		if (next_row(check, list))
+			binaryheap_replace_first(heap, PointerGetDatum(list));
+		else
+		{
+			vs_bm25_reader_end(&list->reader);
+			(void) binaryheap_remove_first(heap);
+		}
+	}
+
+	/* Where the walk broke off, there are pins left. */
+	while (!binaryheap_empty(heap))
+		vs_bm25_reader_end(&((RowList *) DatumGetPointer(binaryheap_remove_first(heap)))->reader);
+	binaryheap_free(heap);
+}
+
+/* The NULLs of a segment, for the filter. */
+static void
+add_nulls(Check *check, const VsBm25Segment *segment)
+{
+	RowList	   *list = begin_list(check, segment, segment->ndocs, segment->nnulls);
+
+	while (check->filter && read_list(check, list))
+		for (int i = 0; i < list->n; i++)
+			add_row(check, &list->tids[i], true, 0);
+	vs_bm25_reader_end(&list->reader);
+}
+
+/* ---- all of the index ---- */
+
+/* Begin a filter with room for the rows of all segments, and some pending ones. */
+static void
+begin_filter(Check *check)
+{
+	int64		rows = 100000;
+
+	for (int i = 0; i < check->meta.nsegments; i++)
+		rows += (int64) check->meta.segments[i].ndocs + check->meta.segments[i].nnulls;
+	check->filter = bloom_create(rows, maintenance_work_mem, 0x25b77e57);
+}
+
+/* Look at the index once; check->stale says that it has changed too much. */
+static void
+look(Check *check)
+{
+	check->stale = false;
+	check->documents = check->nulls = check->terms = check->postings = check->pending_rows = 0;
+	check->pending = NULL;
+	check->pending_size = 0;
+	vs_bm25_meta_read(check->rel, &check->meta);
+	if (check->with_table)
+		begin_filter(check);
+	check->lost = vs_bm25_check_extents(check->rel, &check->meta);
+	check_pending(check);
+	for (int i = 0; i < check->meta.nsegments && !check->stale; i++)
+	{
+		const VsBm25Segment *segment = &check->meta.segments[i];
+
+		check_postings(check, segment);
+		if (!check->stale)
+			check_documents(check, segment);
+		if (!check->stale)
+			add_nulls(check, segment);
+		check->documents += segment->ndocs;
+		check->nulls += segment->nnulls;
+	}
+	if (!check->stale)
+		check_rows(check);
+}
+
+/* Look as often as it takes; the memory of the last look stays. */
+static void
+check_index(Check *check)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 check",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	for (int try = 0;; try++)
+	{
+		MemoryContextReset(context);
+		check->locked = try >= FREE_TRIES && !RecoveryInProgress();
+		if (check->locked)
+		{
+			LockPage(check->rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+			LockPage(check->rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+		}
+		look(check);
+		if (check->locked)
+		{
+			UnlockPage(check->rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+			UnlockPage(check->rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+		}
+		if (!check->stale)
+			break;
+		if (check->locked)
+			vs_bm25_broken(check->rel, "Block %u is not of the extent that the metapage says.",
+						   vs_bm25_stale_block());
+		vs_bm25_check_changed(check->rel, &check->meta);
+		if (try == MAX_TRIES)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("index \"%s\" changes faster than it can be checked",
+							RelationGetRelationName(check->rel)),
+					 errhint("Check it on the primary server.")));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* ---- the table ---- */
+
+/* What a row of the table needs. */
+typedef struct TableCheck
+{
+	Check	   *check;
+	VsBm25Analyzer *analyzer;
+	MemoryContext row;
+} TableCheck;
+
+/* A row that the snapshot sees, by the place its index entry has. */
+static void
+check_table_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	TableCheck *table = state;
+	MemoryContext old = MemoryContextSwitchTo(table->row);
+	VsBm25Document document;
+	Element		element;
+
+	vs_bm25_analyze(table->analyzer, values[0], isnull[0], &document);
+	element = make_element(tid, document.null, hash_document(&document));
+	if (bloom_lacks_element(table->check->filter, (unsigned char *) &element, sizeof(element)))
+		vs_bm25_broken(rel, "Row (%u,%u) of the table is not in the index with the terms it has.",
+					   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(table->row);
+}
+
+/*
+ * A snapshot for the rows that must be there.  One from before the index was built may
+ * see rows that it rightly lacks.
+ */
+static Snapshot
+take_snapshot(Relation rel)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+
+	if (IsolationUsesXactSnapshot() && rel->rd_index->indcheckxmin &&
+		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(rel->rd_indextuple->t_data), snapshot->xmin))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("index \"%s\" cannot be checked with this transaction's snapshot",
+						RelationGetRelationName(rel)),
+				 errhint("Begin a new transaction.")));
+	return snapshot;
+}
+
+/* Look up every row of the table. */
+static void
+check_table(Check *check, Relation table, Snapshot snapshot)
+{
+	TableCheck	state = {.check = check};
+	IndexInfo  *info = BuildIndexInfo(check->rel);
+	TableScanDesc scan = table_beginscan_strat(table, snapshot, 0, NULL, true, true);
+
+	state.analyzer = vs_bm25_analyzer_open(check->rel);
+	state.row = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 row",
+									  ALLOCSET_DEFAULT_SIZES);
+
+	/* As in CREATE INDEX CONCURRENTLY: rows that an MVCC snapshot sees. */
+	info->ii_Concurrent = true;
+	table_index_build_scan(table, check->rel, info, true, false, check_table_row, &state, scan);
+	MemoryContextDelete(state.row);
+}
+
+/*
+ * Check the index and then the table, with the table owner's rights: expressions and
+ * predicate of the index are the owner's.
+ */
+static void
+check_with_table(Check *check, Relation table)
+{
+	Snapshot	snapshot = take_snapshot(check->rel);
+	Oid			user;
+	int			security;
+	int			nest_level = NewGUCNestLevel();
+
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(table->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
+	vs_restrict_search_path();
+
+	check->with_table = true;
+	check_index(check);
+	check_table(check, table, snapshot);
+
+	AtEOXact_GUC(false, nest_level);
+	SetUserIdAndSecContext(user, security);
+	UnregisterSnapshot(snapshot);
+}
+
+/* bm25_check(index, heap) */
+PG_FUNCTION_INFO_V1(vecstore_bm25_check);
+Datum
+vecstore_bm25_check(PG_FUNCTION_ARGS)
+{
+	Relation	rel = vs_bm25_open_to_inspect(PG_GETARG_OID(0));
+	Check	   *check = palloc0(sizeof(Check));
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {0};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (!rel->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(rel)),
+				 errhint("Its build is under way or has failed; in that case REINDEX or drop it.")));
+	check->rel = rel;
+	if (PG_GETARG_BOOL(1))
+	{
+		Relation	table = table_open(rel->rd_index->indrelid, NoLock);
+
+		check_with_table(check, table);
+		table_close(table, NoLock);
+	}
+	else
+		check_index(check);
+	values[0] = Int32GetDatum(check->meta.nsegments);
+	values[1] = Int64GetDatum(check->documents);
+	values[2] = Int64GetDatum(check->nulls);
+	values[3] = Int64GetDatum(check->terms);
+	values[4] = Int64GetDatum(check->postings);
+	values[5] = Int64GetDatum(check->pending_rows);
+	values[6] = Int64GetDatum(check->lost);
+	index_close(rel, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

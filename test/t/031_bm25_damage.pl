@@ -1,0 +1,227 @@
+# Damaged pages of a vecstore_bm25 index: bits that flip, bytes of no meaning, pages that
+# are lost, or stand in another's place.  Whatever a page says, a statement works or ends
+# with an error, soon, and the server lives; if bm25_check finds nothing, answers are
+# right; REINDEX makes all good.
+#
+# With prove, VECSTORE_SEED=N VECSTORE_ROUNDS=M makes other damage, and more of it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Vecstore qw(check_no_crash);
+
+my $seed = $ENV{VECSTORE_SEED} // 1;
+my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
+my $tables = 45;
+my $block_size = 8192;
+my $header = 24;
+my $special = 8;
+
+# An index has one segment, then pending rows; its kinds of page by the place they have.
+my @kinds = qw(meta rows postings dictionary pending);
+
+# What is done to a page.
+my @damages = qw(bit bits header special garbage zero other);
+
+my @queries = ('w1 w2', 'w0 w70', 'x7', 'nowhere');
+
+# Errors of damaged data; of a row whose place is behind the table's end, when the table
+# is asked for it; and of a metapage that says that its format is another one.
+my $allowed = qr/^(XX00[12]: |\w{5}: could not open file .* previous segment is only|0A000: index .* is of format)/;
+
+# ---- damage ----
+
+sub read_block
+{
+	my ($file, $block) = @_;
+	open my $handle, '<:raw', $file or die "$file: $!";
+	seek $handle, $block * $block_size, 0;
+	read $handle, my $bytes, $block_size;
+	close $handle;
+	return $bytes;
+}
+
+sub write_block
+{
+	my ($file, $block, $bytes) = @_;
+	open my $handle, '+<:raw', $file or die "$file: $!";
+	seek $handle, $block * $block_size, 0;
+	print $handle $bytes;
+	close $handle;
+	return;
+}
+
+# Flip a bit somewhere in a range of bytes.
+sub flip
+{
+	my ($bytes, $from, $to) = @_;
+	my $at = $from + int rand($to - $from);
+
+	substr($$bytes, $at, 1) = substr($$bytes, $at, 1) ^ chr(1 << int rand 8);
+	return;
+}
+
+# Damage a page; $other is a page of the same index.  Bytes in use end where the header
+# says; of the metapage, the lists are mostly empty.
+sub damage
+{
+	my ($file, $block, $kind, $damage, $other) = @_;
+	my $bytes = read_block($file, $block);
+	my $lower = unpack 'S', substr($bytes, 12, 2);
+	my $end = $kind eq 'meta' ? $header + 220 : $lower;
+
+	if ($damage eq 'bit') { flip(\$bytes, $header, $end); }
+	elsif ($damage eq 'bits') { flip(\$bytes, $header, $end) foreach 1 .. 4; }
+	elsif ($damage eq 'header') { flip(\$bytes, 8, $header); }
+	elsif ($damage eq 'special') { flip(\$bytes, $block_size - $special, $block_size); }
+	elsif ($damage eq 'garbage')
+	{
+		my $from = $header + int rand($end - $header);
+		my $n = 1 + int rand($end - $from);
+		substr($bytes, $from, $n) = join '', map { chr int rand 256 } 1 .. $n;
+	}
+	elsif ($damage eq 'zero') { $bytes = "\0" x $block_size; }
+	else { $bytes = read_block($file, $other); }
+	write_block($file, $block, $bytes);
+	return;
+}
+
+# ---- what is asked of a damaged index ----
+
+# Output and errors of statements, each of which runs whatever the others do; dies if the
+# server does.
+sub run_sql
+{
+	my ($node, @statements) = @_;
+	my ($status, $out, $err) = $node->psql('postgres',
+		join("\n", "SET statement_timeout = '60s';", 'SET enable_sort = off;', 'SET enable_bitmapscan = off;',
+			'SET enable_seqscan = off;', map { "$_;" } @statements),
+		extra_params => [ '-v', 'VERBOSITY=verbose' ], on_error_stop => 0);
+
+	die "the server is gone: $err" if $status == 2 || $err =~ /server closed|connection .*failed/;
+	return ($out, $err =~ /(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}: .*)/g);
+}
+
+# The first error, or ''; those of no allowed kind are told.
+sub outcome
+{
+	my ($node, $label, @statements) = @_;
+	my ($out, @errors) = run_sql($node, @statements);
+	my @bad = grep { !/$allowed/ } @errors;
+
+	fail("$label: @bad") if @bad;
+	return $errors[0] // '';
+}
+
+# Whether index scans give what sorts give.
+sub is_right
+{
+	my ($node, $table) = @_;
+	my (@by_index, @by_sort);
+
+	foreach my $query (@queries)
+	{
+		my $score = "body <@> bm25_query('$query', '${table}_body_idx')";
+
+		push @by_index, "SELECT id, $score FROM $table ORDER BY $score";
+		push @by_sort, "SELECT id, $score FROM $table ORDER BY $score, ctid";
+	}
+	my ($out, @errors) = run_sql($node, @by_index, "SELECT 'sorted'", 'SET enable_sort = on',
+		'SET enable_indexscan = off', 'SET enable_seqscan = on', @by_sort);
+	my ($found, $sorted) = split /\n?^sorted\n?/m, $out;
+
+	return !@errors && defined $sorted && $found ne '' && $found eq $sorted;
+}
+
+# ---- rounds ----
+
+# PostgreSQL 18 makes checksums unless told otherwise: they would find it all first.
+my ($help) = run_command([ 'initdb', '--help' ]);
+my $node = PostgreSQL::Test::Cluster->new('bm25_damage');
+$node->init(extra => $help =~ /--no-data-checksums/ ? ['--no-data-checksums'] : []);
+$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION vecstore;
+	CREATE TABLE rows AS SELECT i AS id, CASE WHEN i % 25 > 0 THEN (
+			SELECT string_agg('w' || floor(300 * ((hashint8extended(i, k) & 1048575)::float8 / 1048576) ^ 3), ' ')
+			FROM generate_series(1, 1 + i % 70) k) || ' x' || i END AS body
+		FROM generate_series(1, 1500) i});
+
+my (%made, %found, %found_by_table);
+foreach my $round (1 .. $rounds)
+{
+	my @victims;
+
+	note('seed ' . ($seed + $round - 1));
+	srand($seed + $round - 1);
+	foreach my $n (1 .. $tables)
+	{
+		my $table = "damaged$n";
+		my $blocks;
+
+		$node->safe_psql('postgres', "CREATE TABLE $table AS TABLE rows; "
+			  . "CREATE INDEX ${table}_body_idx ON $table USING vecstore_bm25 (body)");
+		$blocks = $node->safe_psql('postgres', "SELECT pg_relation_size('${table}_body_idx') / $block_size");
+		$node->safe_psql('postgres', "INSERT INTO $table SELECT id + 2000, body FROM rows WHERE id <= 60");
+		push @victims, {
+			table => $table,
+			kind => $kinds[ $n % @kinds ],
+			damage => $damages[ int rand @damages ],
+			file => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${table}_body_idx')"),
+			block => { meta => 0, rows => 1, postings => 2 + int rand($blocks - 4), dictionary => $blocks - 1,
+				pending => $blocks }->{ $kinds[ $n % @kinds ] },
+			other => int rand($blocks + 1) };
+		$victims[-1]{other} = $blocks - $victims[-1]{block} if $victims[-1]{other} == $victims[-1]{block};
+	}
+	is($node->safe_psql('postgres', "SELECT count(*) FROM bm25_check('damaged1_body_idx', true)"), '1',
+		"round $round: a whole index passes");
+	$node->stop;
+	damage(@{$_}{qw(file block kind damage other)}) foreach @victims;
+	$node->start;
+
+	foreach my $victim (@victims)
+	{
+		my ($table, $kind) = @{$victim}{qw(table kind)};
+		my $index = "${table}_body_idx";
+		my $label = "round $round, $table, $kind, $victim->{damage} in block $victim->{block}";
+		my $check = outcome($node, $label, "SELECT bm25_check('$index')");
+		my $with_table = outcome($node, $label, "SELECT bm25_check('$index', true)");
+
+		$made{$kind}++;
+		$found{$kind}++ if $check;
+		$found_by_table{$kind}++ if $with_table;
+		ok(!$check || $with_table, "$label: what a check finds, one with the table finds");
+		ok(is_right($node, $table), "$label: nothing is found, answers are right") if !$with_table;
+		note("$label: " . ($with_table ? $check ? "found ($check)" : "found with the table ($with_table)" : 'nothing found'));
+
+		outcome($node, $label,
+			"SELECT bm25_index_info('$index')",
+			(map { ("SELECT id FROM $table ORDER BY body <@> '$_' LIMIT 10", "SELECT count(*) FROM (SELECT id FROM $table ORDER BY body <@> '$_') q") } @queries),
+			"INSERT INTO $table VALUES (5000, 'w1 new'), (5001, NULL)",
+			"SELECT count(*) FROM (SELECT id FROM $table ORDER BY body <@> 'w1 new') q",
+			"INSERT INTO $table SELECT id + 6000, body FROM rows",
+			"SELECT bm25_check('$index', true)",
+			"DELETE FROM $table WHERE id % 3 = 0",
+			"VACUUM (INDEX_CLEANUP on) $table",
+			"INSERT INTO $table SELECT id + 9000, body FROM rows WHERE id < 100",
+			"SELECT count(*) FROM (SELECT id FROM $table ORDER BY body <@> 'w3') q",
+			"SELECT bm25_check('$index', true)");
+		is(outcome($node, $label, "REINDEX INDEX $index", "SELECT bm25_check('$index', true)"), '',
+			"$label: a new index passes");
+		ok(is_right($node, $table), "$label: answers of a new index");
+		$node->safe_psql('postgres', "DROP TABLE $table");
+	}
+}
+
+diag(sprintf '%s: %d damaged, found %d, with the table %d', $_, $made{$_}, $found{$_} // 0,
+	$found_by_table{$_} // 0) foreach @kinds;
+check_no_crash($node, 'all rounds');
+unlike(slurp_file($node->logfile), qr/invalid memory alloc|out of memory/, 'nobody asks for memory without bounds');
+$node->stop;
+done_testing();
