@@ -28,6 +28,9 @@
 #define FIRST_SLICE_BYTES	8
 #define LAST_SLICE_BYTES	2048
 
+/* Terms that are looked up together. */
+#define TERMS_AT_ONCE		16
+
 /*
  * What writing takes: for each term its place in the order; for each row, if they did
  * not come in order, places before and after, TID, and a posting.
@@ -208,11 +211,11 @@ new_term(VsBm25Collector *collector, const VsBm25Term *from)
 }
 
 static void
-add_term(VsBm25Collector *collector, const VsBm25Term *from, uint32 doc)
+add_term(VsBm25Collector *collector, const VsBm25Term *from, uint32 hash, uint32 doc)
 {
 	CollectedTerm probe = {.term = from->term,.length = from->length};
 	bool		found;
-	TermSlot   *slot = terms_insert(collector->terms, &probe, &found);
+	TermSlot   *slot = terms_insert_hash(collector->terms, &probe, hash, &found);
 	CollectedTerm *term;
 
 	if (!found)
@@ -230,6 +233,32 @@ add_term(VsBm25Collector *collector, const VsBm25Term *from, uint32 doc)
 	term->doc = doc;
 	term->tf = from->tf;
 	term->n++;
+}
+
+/*
+ * Add some terms of a document.  Each is in some place of a memory much larger than the
+ * processor's caches: all places are asked for before the first one is needed.
+ */
+static void
+add_terms(VsBm25Collector *collector, const VsBm25Term *terms, int n, uint32 doc)
+{
+	terms_hash *table = collector->terms;
+	uint32		hashes[TERMS_AT_ONCE];
+
+	for (int i = 0; i < n; i++)
+	{
+		hashes[i] = hash_bytes((const unsigned char *) terms[i].term, terms[i].length);
+		vs_prefetch(&table->data[hashes[i] & table->sizemask]);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		const TermSlot *slot = &table->data[hashes[i] & table->sizemask];
+
+		if (slot->status == terms_SH_IN_USE)
+			vs_prefetch(slot->term);
+	}
+	for (int i = 0; i < n; i++)
+		add_term(collector, &terms[i], hashes[i], doc);
 }
 
 /* Enlarge an array, of which there may be none yet. */
@@ -275,8 +304,8 @@ vs_bm25_collector_add(VsBm25Collector *collector, const VsBm25Document *document
 	collector->tids[doc] = tid;
 	collector->lengths[doc] = vs_bm25_encode_length(document->length);
 	collector->ndocs++;
-	for (int i = 0; i < document->n; i++)
-		add_term(collector, &document->terms[i], doc);
+	for (int i = 0; i < document->n; i += TERMS_AT_ONCE)
+		add_terms(collector, &document->terms[i], Min(document->n - i, TERMS_AT_ONCE), doc);
 }
 
 /* ---- writing ---- */
