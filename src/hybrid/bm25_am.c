@@ -1,15 +1,13 @@
 /*
  * bm25_am.c
- *		The access method vecstore_bm25: handler, options, build, insert, vacuum.
+ *		The access method vecstore_bm25: handler, options, insert, vacuum.
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include "access/relation.h"
 #include "access/reloptions.h"
-#include "access/tableam.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "funcapi.h"
 #include "hybrid/bm25_am.h"
@@ -23,7 +21,6 @@
 #include "optimizer/optimizer.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
-#include "utils/backend_progress.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -113,81 +110,6 @@ vs_bm25_b(Relation index)
 
 /* ---- build ---- */
 
-typedef struct Build
-{
-	Relation	rel;
-	VsBm25Analyzer *analyzer;
-	VsBm25Collector *collector;
-	MemoryContext context;
-	MemoryContext row;			/* reset after each */
-	Size		limit;
-	double		rows;
-} Build;
-
-static void
-write_collected(Build *build)
-{
-	if (!vs_bm25_collector_is_empty(build->collector))
-	{
-		vs_bm25_add_collected(build->rel, build->collector);
-		build->collector = vs_bm25_collector_create(build->context);
-	}
-}
-
-static void
-build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
-{
-	Build	   *build = state;
-	MemoryContext old = MemoryContextSwitchTo(build->row);
-	VsBm25Document document;
-
-	vs_bm25_analyze(build->analyzer, values[0], isnull[0], &document);
-	document.tid = *tid;
-	vs_bm25_collector_add(build->collector, &document);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(build->row);
-	build->rows++;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->rows);
-	if (vs_bm25_collector_bytes(build->collector) > build->limit)
-		write_collected(build);
-}
-
-/* One segment is searched faster than several. */
-static void
-merge_all(Relation rel)
-{
-	VsBm25Meta	meta;
-	int			numbers[VS_BM25_MAX_SEGMENTS];
-
-	vs_bm25_meta_read(rel, &meta);
-	for (int i = 0; i < meta.nsegments; i++)
-		numbers[i] = i;
-	if (meta.nsegments > 1)
-		vs_bm25_merge(rel, numbers, meta.nsegments, NULL, NULL);
-}
-
-static IndexBuildResult *
-am_build(Relation heap, Relation rel, IndexInfo *info)
-{
-	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
-	Build		build = {.rel = rel,.context = CurrentMemoryContext};
-
-	if (RelationGetNumberOfBlocks(rel) != 0)
-		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
-	build.analyzer = vs_bm25_analyzer_open(rel);
-	build.limit = (Size) maintenance_work_mem * 1024;
-	build.row = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 row",
-									  ALLOCSET_DEFAULT_SIZES);
-	vs_bm25_meta_create(rel, MAIN_FORKNUM, build.analyzer->version);
-	build.collector = vs_bm25_collector_create(build.context);
-	result->heap_tuples = table_index_build_scan(heap, rel, info, false, true, build_callback,
-												 &build, NULL);
-	write_collected(&build);
-	merge_all(rel);
-	result->index_tuples = build.rows;
-	return result;
-}
-
 static void
 am_buildempty(Relation rel)
 {
@@ -239,6 +161,7 @@ static void
 insert_document(Relation rel, const VsBm25Document *document)
 {
 	VsBm25Collector *collector;
+	VsBm25Writer *writer;
 	int			blocks;
 
 	for (;;)
@@ -255,7 +178,10 @@ insert_document(Relation rel, const VsBm25Document *document)
 			case VS_BM25_TOO_LONG:
 				collector = vs_bm25_collector_create(CurrentMemoryContext);
 				vs_bm25_collector_add(collector, document);
-				vs_bm25_add_collected(rel, collector);
+				writer = vs_bm25_writer_begin(NULL, NULL);
+				vs_bm25_collector_write(collector, writer);
+				vs_bm25_collector_free(collector);
+				vs_bm25_add_written(rel, writer);
 				return;
 		}
 	}
@@ -447,10 +373,11 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;
 	am->amusemaintenanceworkmem = true;
+	vs_can_build_parallel(am);
 	am->amparallelvacuumoptions = VACUUM_OPTION_NO_PARALLEL;
 	am->amkeytype = InvalidOid;
 
-	am->ambuild = am_build;
+	am->ambuild = vs_bm25_build;
 	am->ambuildempty = am_buildempty;
 	am->aminsert = am_insert;
 	am->ambulkdelete = am_bulkdelete;
@@ -458,6 +385,7 @@ vecstore_bm25_handler(PG_FUNCTION_ARGS)
 	am->amcostestimate = am_costestimate;
 	am->amoptions = am_options;
 	am->amproperty = am_property;
+	am->ambuildphasename = vs_bm25_build_phase;
 	am->amvalidate = vs_bm25_validate;
 	am->ambeginscan = vs_bm25_beginscan;
 	am->amrescan = vs_bm25_rescan;

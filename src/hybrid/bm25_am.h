@@ -8,6 +8,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "hybrid/tokenizer_pg.h"
+#include "nodes/execnodes.h"
 #include "utils/rel.h"
 
 typedef struct VsBm25Options
@@ -41,6 +42,10 @@ extern double vs_bm25_b(Relation index);
 
 /* bm25_validate.c: whether an operator class is one for this access method. */
 extern bool vs_bm25_validate(Oid opclass);
+
+/* bm25_build.c */
+extern IndexBuildResult *vs_bm25_build(Relation heap, Relation rel, IndexInfo *info);
+extern char *vs_bm25_build_phase(int64 phase);
 
 /* bm25_scan.c */
 extern IndexScanDesc vs_bm25_beginscan(Relation index, int nkeys, int norderbys);

@@ -98,9 +98,9 @@ init_document(VsBm25Document *document)
 	ItemPointerSetInvalid(&document->tid);
 }
 
-void
-vs_bm25_analyze_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes,
-					 VsBm25Document *document)
+/* The terms of a text as they come. */
+static void
+split_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes, VsBm25Document *document)
 {
 	VsToken		token;
 	int			size = 64;
@@ -124,11 +124,19 @@ vs_bm25_analyze_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes,
 	for (int i = 0; i < document->n; i++)
 		document->terms[i].term = terms.data + (uintptr_t) document->terms[i].term;
 	document->length = document->n;
-	settle(document);
 }
 
 void
-vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document)
+vs_bm25_analyze_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes,
+					 VsBm25Document *document)
+{
+	split_text(analyzer, text, bytes, document);
+	settle(document);
+}
+
+/* The terms of a tsvector as they come: by length first. */
+static void
+split_tsvector(Datum value, VsBm25Document *document)
 {
 	TSVector	vector = DatumGetTSVector(value);
 	WordEntry  *words = ARRPTR(vector);
@@ -148,11 +156,18 @@ vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document)
 		document->length += term->tf;
 		document->n++;
 	}
-	settle(document);			/* lexemes come by length first */
 }
 
 void
-vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull, VsBm25Document *document)
+vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document)
+{
+	split_tsvector(value, document);
+	settle(document);
+}
+
+void
+vs_bm25_analyze_unsorted(VsBm25Analyzer *analyzer, Datum value, bool isnull,
+						 VsBm25Document *document)
 {
 	text	   *string;
 
@@ -162,12 +177,19 @@ vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull, VsBm25Docume
 		document->null = true;
 	}
 	else if (analyzer->tsvector)
-		vs_bm25_analyze_tsvector(value, document);
+		split_tsvector(value, document);
 	else
 	{
 		string = DatumGetTextPP(value);
-		vs_bm25_analyze_text(analyzer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string), document);
+		split_text(analyzer, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string), document);
 	}
+}
+
+void
+vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull, VsBm25Document *document)
+{
+	vs_bm25_analyze_unsorted(analyzer, value, isnull, document);
+	settle(document);
 }
 
 /* The number of the first term that is not before this one. */

@@ -52,6 +52,13 @@ extern void vs_bm25_analyze(VsBm25Analyzer *analyzer, Datum value, bool isnull,
 extern void vs_bm25_analyze_text(VsBm25Analyzer *analyzer, const char *text, size_t bytes,
 								 VsBm25Document *document);
 
+/*
+ * The same as it comes: in any order, a term as often as it occurs.  That is enough for
+ * a collector.
+ */
+extern void vs_bm25_analyze_unsorted(VsBm25Analyzer *analyzer, Datum value, bool isnull,
+									 VsBm25Document *document);
+
 /* The terms of a tsvector: as often as they have positions, else once. */
 extern void vs_bm25_analyze_tsvector(Datum value, VsBm25Document *document);
 

@@ -9,251 +9,15 @@
 #include "compat.h"
 
 #include "commands/vacuum.h"
-#include "common/hashfn.h"
-#include "hybrid/bm25.h"
 #include "hybrid/bm25_merge.h"
 #include "hybrid/bm25_pending.h"
 #include "hybrid/bm25_segment.h"
 #include "hybrid/tsterms.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
-#include "utils/memutils.h"
 
 /* So many segments of a size become one; a size is so many times the one below. */
 #define TIER_SEGMENTS	8
-
-/* ---- rows collected in memory ---- */
-
-typedef struct TermKey
-{
-	const char *term;
-	int			length;
-} TermKey;
-
-typedef struct CollectedTerm
-{
-	TermKey		key;
-	uint32		hash;
-	char		status;
-	uint32		n;
-	uint32		size;
-	VsBm25Posting *postings;
-} CollectedTerm;
-
-static inline bool
-same_term(TermKey a, TermKey b)
-{
-	return a.length == b.length && memcmp(a.term, b.term, a.length) == 0;
-}
-
-#define SH_PREFIX		terms
-#define SH_ELEMENT_TYPE	CollectedTerm
-#define SH_KEY_TYPE		TermKey
-#define SH_KEY			key
-#define SH_HASH_KEY(tb, k)	hash_bytes((const unsigned char *) (k).term, (k).length)
-#define SH_EQUAL(tb, a, b)	same_term(a, b)
-#define SH_STORE_HASH
-#define SH_GET_HASH(tb, a)	(a)->hash
-#define SH_SCOPE		static inline
-#define SH_DEFINE
-#define SH_DECLARE
-#include "lib/simplehash.h"
-
-struct VsBm25Collector
-{
-	MemoryContext context;
-	terms_hash *terms;
-	ItemPointerData *tids;		/* in the order of their coming */
-	uint32		ndocs;
-	uint32		size;
-	ItemPointerData *nulls;
-	uint32		nnulls;
-	uint32		nulls_size;
-	uint64		length;
-	bool		sorted;			/* they came in order */
-};
-
-VsBm25Collector *
-vs_bm25_collector_create(MemoryContext parent)
-{
-	MemoryContext context = AllocSetContextCreate(parent, "vecstore_bm25 rows",
-												  ALLOCSET_DEFAULT_SIZES);
-	VsBm25Collector *collector = MemoryContextAllocZero(context, sizeof(VsBm25Collector));
-
-	collector->context = context;
-	collector->terms = terms_create(context, 1024, NULL);
-	collector->sorted = true;
-	return collector;
-}
-
-Size
-vs_bm25_collector_bytes(const VsBm25Collector *collector)
-{
-	return MemoryContextMemAllocated(collector->context, true);
-}
-
-bool
-vs_bm25_collector_is_empty(const VsBm25Collector *collector)
-{
-	return collector->ndocs + collector->nnulls == 0;
-}
-
-static void
-append_tid(VsBm25Collector *collector, ItemPointerData **tids, uint32 *n, uint32 *size,
-		   const ItemPointerData *tid)
-{
-	if (*n == *size)
-	{
-		*size = Max(64, *size * 2);
-		*tids = *tids ? repalloc_huge(*tids, *size * sizeof(ItemPointerData)) :
-			MemoryContextAllocHuge(collector->context, *size * sizeof(ItemPointerData));
-	}
-	(*tids)[(*n)++] = *tid;
-}
-
-static void
-add_posting(VsBm25Collector *collector, const VsBm25Term *term, uint32 doc, uint8 length)
-{
-	TermKey		key = {term->term, term->length};
-	bool		found;
-	CollectedTerm *collected = terms_insert(collector->terms, key, &found);
-
-	if (!found)
-	{
-		collected->key.term = memcpy(MemoryContextAlloc(collector->context, term->length),
-									 term->term, term->length);
-		collected->n = 0;
-		collected->size = 2;
-		collected->postings = MemoryContextAlloc(collector->context,
-												 collected->size * sizeof(VsBm25Posting));
-	}
-	if (collected->n == collected->size)
-	{
-		collected->size *= 2;
-		collected->postings = repalloc_huge(collected->postings,
-											collected->size * sizeof(VsBm25Posting));
-	}
-	collected->postings[collected->n++] = (VsBm25Posting)
-	{
-		doc, Min(term->tf, VS_BM25_MAX_TF), length
-	};
-}
-
-void
-vs_bm25_collector_add(VsBm25Collector *collector, const VsBm25Document *document)
-{
-	uint8		length = vs_bm25_encode_length(document->length);
-	ItemPointerData tid = document->tid;
-
-	if (document->null)
-	{
-		append_tid(collector, &collector->nulls, &collector->nnulls, &collector->nulls_size, &tid);
-		return;
-	}
-	if (collector->ndocs > 0 &&
-		ItemPointerCompare(&collector->tids[collector->ndocs - 1], &tid) >= 0)
-		collector->sorted = false;
-	for (int i = 0; i < document->n; i++)
-		add_posting(collector, &document->terms[i], collector->ndocs, length);
-	append_tid(collector, &collector->tids, &collector->ndocs, &collector->size, &tid);
-	collector->length += document->length;
-}
-
-static int
-compare_collected(const void *a, const void *b)
-{
-	const CollectedTerm *x = *(CollectedTerm *const *) a;
-	const CollectedTerm *y = *(CollectedTerm *const *) b;
-
-	return vs_compare_lexemes(x->key.term, x->key.length, y->key.term, y->key.length);
-}
-
-static int
-compare_postings(const void *a, const void *b)
-{
-	uint32		x = ((const VsBm25Posting *) a)->doc;
-	uint32		y = ((const VsBm25Posting *) b)->doc;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-compare_tids(const void *a, const void *b)
-{
-	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
-}
-
-/* A TID and where it came. */
-typedef struct Place
-{
-	ItemPointerData tid;
-	uint32		came;
-} Place;
-
-/*
- * Number documents in the order of their TIDs; returns the numbers by their coming.
- */
-static uint32 *
-number_documents(VsBm25Collector *collector)
-{
-	Place	   *places = MemoryContextAllocHuge(collector->context,
-												collector->ndocs * sizeof(Place));
-	uint32	   *numbers = MemoryContextAllocHuge(collector->context,
-												 collector->ndocs * sizeof(uint32));
-
-	for (uint32 i = 0; i < collector->ndocs; i++)
-	{
-		places[i].tid = collector->tids[i];
-		places[i].came = i;
-	}
-	qsort(places, collector->ndocs, sizeof(Place), compare_tids);
-	for (uint32 i = 0; i < collector->ndocs; i++)
-	{
-		collector->tids[i] = places[i].tid;
-		numbers[places[i].came] = i;
-	}
-	pfree(places);
-	return numbers;
-}
-
-VsBm25Segment
-vs_bm25_collector_write(VsBm25Collector *collector, Relation rel, bool merging)
-{
-	MemoryContext old = MemoryContextSwitchTo(collector->context);
-	uint32	   *numbers = collector->sorted ? NULL : number_documents(collector);
-	CollectedTerm **sorted = MemoryContextAllocHuge(collector->context,
-													Max(collector->terms->members, 1) * sizeof(CollectedTerm *));
-	CollectedTerm *term;
-	uint32		n = 0;
-	terms_iterator iterator;
-	VsBm25Writer *writer;
-	VsBm25Segment segment;
-
-	qsort(collector->nulls, collector->nnulls, sizeof(ItemPointerData), compare_tids);
-	terms_start_iterate(collector->terms, &iterator);
-	while ((term = terms_iterate(collector->terms, &iterator)) != NULL)
-		sorted[n++] = term;
-	qsort(sorted, n, sizeof(CollectedTerm *), compare_collected);
-
-	writer = vs_bm25_writer_begin(collector->tids, collector->ndocs, collector->nulls,
-								  collector->nnulls, collector->length);
-	for (uint32 i = 0; i < n; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (numbers)
-		{
-			for (uint32 j = 0; j < sorted[i]->n; j++)
-				sorted[i]->postings[j].doc = numbers[sorted[i]->postings[j].doc];
-			qsort(sorted[i]->postings, sorted[i]->n, sizeof(VsBm25Posting), compare_postings);
-		}
-		vs_bm25_writer_term(writer, sorted[i]->key.term, sorted[i]->key.length,
-							sorted[i]->postings, sorted[i]->n);
-	}
-	segment = vs_bm25_writer_end(writer, rel, merging);
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(collector->context);
-	return segment;
-}
 
 /* ---- the list of segments ---- */
 
@@ -307,12 +71,17 @@ publish(Relation rel, const VsBm25Segment *segment, uint32 npending)
 }
 
 void
-vs_bm25_add_collected(Relation rel, VsBm25Collector *collector)
+vs_bm25_add_written(Relation rel, VsBm25Writer *writer)
 {
 	VsBm25Segment segment;
 
+	if (vs_bm25_writer_is_empty(writer))
+	{
+		vs_bm25_writer_abandon(writer);
+		return;
+	}
 	lock_for_flush(rel);
-	segment = vs_bm25_collector_write(collector, rel, false);
+	segment = vs_bm25_writer_end(writer, rel, false);
 	publish(rel, &segment, 0);
 	UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
 }
@@ -337,35 +106,48 @@ cut_pending(Relation rel, VsBm25Meta *copy)
 	UnlockPage(rel, VS_BM25_APPEND_LOCK, ExclusiveLock);
 }
 
+/* Collect the pending rows of a copy of the metapage. */
+static VsBm25Collector *
+collect_pending(Relation rel, const VsBm25Meta *meta)
+{
+	VsBm25Collector *collector = vs_bm25_collector_create(CurrentMemoryContext);
+	VsBm25Pending pending;
+	VsBm25Document document;
+	bool		stale = false;
+
+	vs_bm25_pending_begin(&pending, rel, meta, &stale);
+	while (vs_bm25_pending_next(&pending, &document))
+		vs_bm25_collector_add(collector, &document);
+	vs_bm25_pending_end(&pending);
+	if (stale)
+		vs_bm25_broken(rel, "Block %u is not of the pending extent that the metapage says.",
+					   vs_bm25_stale_block());
+	return collector;
+}
+
 void
 vs_bm25_flush(Relation rel)
 {
-	bool		stale = false;
 	VsBm25Meta	meta;
 	VsBm25Collector *collector;
-	VsBm25Pending pending;
-	VsBm25Document document;
+	VsBm25Writer *writer;
 	VsBm25Segment segment;
-	bool		empty;
 
 	lock_for_flush(rel);
 	cut_pending(rel, &meta);
 	if (meta.npending > 0)
 	{
-		collector = vs_bm25_collector_create(CurrentMemoryContext);
-		vs_bm25_pending_begin(&pending, rel, &meta, &stale);
-		while (vs_bm25_pending_next(&pending, &document))
-			vs_bm25_collector_add(collector, &document);
-		vs_bm25_pending_end(&pending);
-		if (stale)
-			vs_bm25_broken(rel, "Block %u is not of the pending extent that the metapage says.",
-						   vs_bm25_stale_block());
-		empty = vs_bm25_collector_is_empty(collector);
-		if (empty)
-			MemoryContextDelete(GetMemoryChunkContext(collector));
+		collector = collect_pending(rel, &meta);
+		if (vs_bm25_collector_is_empty(collector))
+			publish(rel, NULL, meta.npending);
 		else
-			segment = vs_bm25_collector_write(collector, rel, false);
-		publish(rel, empty ? NULL : &segment, meta.npending);
+		{
+			writer = vs_bm25_writer_begin(NULL, NULL);
+			vs_bm25_collector_write(collector, writer);
+			segment = vs_bm25_writer_end(writer, rel, false);
+			publish(rel, &segment, meta.npending);
+		}
+		vs_bm25_collector_free(collector);
 	}
 	UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
 }
@@ -380,6 +162,22 @@ vs_bm25_check_segments(Relation rel, bool stale)
 					   vs_bm25_stale_block());
 }
 
+/*
+ * Rows of the sources, each in the order of TIDs, become one list; where a row comes
+ * to stand is its number in the new segment.  Sources that share few blocks of the
+ * table share few stretches of that list, so numbers are kept by stretches: the
+ * documents from one on have the numbers from another one on.  What this takes grows
+ * with the number of stretches, 8 bytes each, and not with that of rows; at worst every
+ * second row begins one.
+ */
+typedef struct Stretch
+{
+	uint32		doc;
+	uint32		number;			/* VS_BM25_NO_DOC: these rows are dead */
+} Stretch;
+
+#define READ_ROWS		256
+
 /* A segment that is merged. */
 typedef struct Source
 {
@@ -387,176 +185,411 @@ typedef struct Source
 	VsBm25Reader entries_reader;
 	VsBm25Reader postings_reader;
 	VsBm25Reader rows_reader;
-	VsBm25Entries *entries;
+
+	/* Rows: of those read last, the present one; and how many come after those. */
+	ItemPointerData tids[READ_ROWS];
+	uint32		row;
+	uint32		nrows;
+	uint32		first;			/* number of the first one read */
+	uint32		end;
+
+	/* Numbers of its documents in the new segment. */
+	Stretch    *stretches;
+	uint32		nstretches;
+	uint32		size;
+	uint32		next_doc;		/* while they are numbered */
+	uint32		at;				/* where the last one looked up is */
+
+	/* Terms: the present one, and its present posting. */
+	VsBm25Entries entries;
 	bool		more;
-	uint32	   *numbers;		/* of its documents in the new segment */
+	uint64		head;			/* of the term */
+	VsBm25Cursor cursor;
+	uint32		number;
 } Source;
 
-/* A row of one of the sources. */
-typedef struct MergedRow
+/* ---- rows ---- */
+
+/* Go to a source's next row that is alive; false at the end. */
+static bool
+next_row(Source *source, IndexBulkDeleteCallback callback, void *callback_state)
 {
-	ItemPointerData tid;
-	uint16		source;
-	uint32		doc;
-} MergedRow;
-
-/* Read the rows of a source, without the dead ones: TIDs and whence they are. */
-static uint32
-read_rows(Source *source, int number, uint32 from, uint32 n, IndexBulkDeleteCallback callback,
-		  void *callback_state, MergedRow *rows)
-{
-	ItemPointerData tids[1024];
-	uint32		left = 0;
-
-	for (uint32 done = 0; done < n;)
+	for (;;)
 	{
-		uint32		part = Min(n - done, lengthof(tids));
-
-		vs_vacuum_delay_point();
-		vs_bm25_read_tids(&source->rows_reader, from + done, part, tids);
-		for (uint32 i = 0; i < part; i++)
-			if (callback == NULL || !callback(&tids[i], callback_state))
-				rows[left++] = (MergedRow)
-			{
-				tids[i], number, done + i
-			};
-		done += part;
-	}
-	return left;
-}
-
-/* Rows of all sources in the order of their TIDs, in *tids; numbers them, if asked. */
-static uint32
-merge_rows(Source *sources, int n, bool nulls, IndexBulkDeleteCallback callback,
-		   void *callback_state, ItemPointerData **tids)
-{
-	uint64		size = 1;
-	uint32		nrows = 0;
-	MergedRow  *rows;
-
-	for (int i = 0; i < n; i++)
-		size += nulls ? sources[i].segment.nnulls : sources[i].segment.ndocs;
-	rows = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(MergedRow));
-	for (int i = 0; i < n; i++)
-	{
-		const VsBm25Segment *segment = &sources[i].segment;
-
-		nrows += read_rows(&sources[i], i, nulls ? segment->ndocs : 0,
-						   nulls ? segment->nnulls : segment->ndocs,
-						   callback, callback_state, rows + nrows);
-	}
-	qsort(rows, nrows, sizeof(MergedRow), compare_tids);
-	*tids = MemoryContextAllocHuge(CurrentMemoryContext, size * sizeof(ItemPointerData));
-	for (uint32 i = 0; i < nrows; i++)
-	{
-		(*tids)[i] = rows[i].tid;
-		if (!nulls)
-			sources[rows[i].source].numbers[rows[i].doc] = i;
-	}
-	pfree(rows);
-	return nrows;
-}
-
-/* Add a source's postings of its present term, renumbered, without dead rows. */
-static uint32
-read_postings(Source *source, VsBm25Posting **postings, uint32 n, uint32 *size)
-{
-	const VsBm25Entry *entry = &source->entries->entry;
-	VsBm25Cursor *cursor = palloc(sizeof(VsBm25Cursor));
-
-	if (n + entry->df > *size)
-	{
-		*size = Max(*size * 2, n + entry->df);
-		*postings = repalloc_huge(*postings, *size * sizeof(VsBm25Posting));
-	}
-	vs_bm25_cursor_init(cursor, &source->postings_reader, &source->segment, entry);
-	for (uint32 doc = vs_bm25_cursor_seek(cursor, 0); doc != VS_BM25_NO_DOC;
-		 doc = vs_bm25_cursor_seek(cursor, doc + 1))
-	{
-		VsBm25Posting *posting = &(*postings)[n];
-
-		if (doc >= source->segment.ndocs || source->numbers[doc] == VS_BM25_NO_DOC)
-			continue;
-		posting->doc = source->numbers[doc];
-		vs_bm25_cursor_posting(cursor, &posting->tf, &posting->length);
-		n++;
-	}
-	vs_bm25_cursor_end(cursor);
-	pfree(cursor);
-	return n;
-}
-
-/* The least term that a source has next; NULL if all are at their ends. */
-static Source *
-least_term(Source *sources, int n)
-{
-	Source	   *least = NULL;
-
-	for (int i = 0; i < n; i++)
-		if (sources[i].more &&
-			(least == NULL ||
-			 vs_compare_lexemes(sources[i].entries->entry.term, sources[i].entries->entry.length,
-								   least->entries->entry.term, least->entries->entry.length) < 0))
-			least = &sources[i];
-	return least;
-}
-
-/* Merge the terms; returns how many terms all rows have together. */
-static uint64
-merge_terms(Source *sources, int n, VsBm25Writer *writer)
-{
-	uint32		size = 1024;
-	VsBm25Posting *postings = palloc(size * sizeof(VsBm25Posting));
-	uint64		length = 0;
-	Source	   *least;
-
-	while ((least = least_term(sources, n)) != NULL)
-	{
-		VsBm25Entry term = least->entries->entry;
-		uint32		npostings = 0;
-
-		vs_vacuum_delay_point();
-		for (int i = 0; i < n; i++)
+		if (++source->row >= source->nrows)
 		{
-			const VsBm25Entry *entry = &sources[i].entries->entry;
-
-			if (!sources[i].more || entry->length != term.length ||
-				memcmp(entry->term, term.term, term.length) != 0)
-				continue;
-			npostings = read_postings(&sources[i], &postings, npostings, &size);
-			sources[i].more = vs_bm25_entries_next(sources[i].entries);
+			source->first += source->nrows;
+			source->row = 0;
+			source->nrows = Min(READ_ROWS, source->end - source->first);
+			if (source->nrows == 0)
+				return false;
+			vs_vacuum_delay_point();
+			vs_bm25_read_tids(&source->rows_reader, source->first, source->nrows, source->tids);
 		}
-		qsort(postings, npostings, sizeof(VsBm25Posting), compare_postings);
-		for (uint32 i = 0; i < npostings; i++)
-			length += postings[i].tf;
-		if (npostings > 0)
-			vs_bm25_writer_term(writer, term.term, term.length, postings, npostings);
+		if (callback == NULL || !callback(&source->tids[source->row], callback_state))
+			return true;
 	}
-	pfree(postings);
-	return length;
+}
+
+/* Begin to read rows from one to another. */
+static bool
+begin_rows(Source *source, uint32 from, uint32 end, IndexBulkDeleteCallback callback,
+		   void *callback_state)
+{
+	source->first = from;
+	source->end = end;
+	source->row = source->nrows = 0;
+	return next_row(source, callback, callback_state);
 }
 
 static void
-begin_source(Source *source, Relation rel, const VsBm25Segment *segment, bool *stale)
+add_stretch(Source *source, uint32 doc, uint32 number)
+{
+	if (source->nstretches == source->size)
+	{
+		source->size *= 2;
+		source->stretches = repalloc_huge(source->stretches, source->size * sizeof(Stretch));
+	}
+	source->stretches[source->nstretches++] = (Stretch)
+	{
+		doc, number
+	};
+}
+
+/* Note the number of a document; those between this and the last one noted are dead. */
+static void
+number_document(Source *source, uint32 doc, uint32 number)
+{
+	if (doc > source->next_doc)
+		add_stretch(source, source->next_doc, VS_BM25_NO_DOC);
+	if (doc > source->next_doc || source->nstretches == 0 ||
+		doc - source->stretches[source->nstretches - 1].doc !=
+		number - source->stretches[source->nstretches - 1].number)
+		add_stretch(source, doc, number);
+	source->next_doc = doc + 1;
+}
+
+/* The number of a document behind the one asked for last. */
+static uint32
+find_number(Source *source, uint32 doc)
+{
+	uint32		low = source->at;
+	uint32		step = 1;
+	uint32		high;
+
+	/* Gallop, then halve. */
+	while (low + step < source->nstretches && source->stretches[low + step].doc <= doc)
+	{
+		low += step;
+		step *= 2;
+	}
+	high = Min(low + step, source->nstretches);
+	while (high - low > 1)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (source->stretches[middle].doc <= doc)
+			low = middle;
+		else
+			high = middle;
+	}
+	source->at = low;
+	if (source->stretches[low].number == VS_BM25_NO_DOC)
+		return VS_BM25_NO_DOC;
+	return source->stretches[low].number + (doc - source->stretches[low].doc);
+}
+
+/*
+ * The source whose row comes first, and the one that comes next; NULL if there is none.
+ */
+static Source *
+first_row(Source **sources, int n, Source **second)
+{
+	Source	   *first = NULL;
+
+	*second = NULL;
+	for (int i = 0; i < n; i++)
+	{
+		ItemPointer tid = &sources[i]->tids[sources[i]->row];
+
+		if (first == NULL || ItemPointerCompare(tid, &first->tids[first->row]) < 0)
+		{
+			*second = first;
+			first = sources[i];
+		}
+		else if (*second == NULL ||
+				 ItemPointerCompare(tid, &(*second)->tids[(*second)->row]) < 0)
+			*second = sources[i];
+	}
+	return first;
+}
+
+static void
+remove_source(Source **sources, int *n, const Source *source)
+{
+	int			i = 0;
+
+	while (sources[i] != source)
+		i++;
+	memmove(&sources[i], &sources[i + 1], (--*n - i) * sizeof(Source *));
+}
+
+/* Write rows of all sources in the order of their TIDs; numbers those with text. */
+static void
+merge_rows(Source *sources, int n, bool nulls, IndexBulkDeleteCallback callback,
+		   void *callback_state, VsBm25Writer *writer)
+{
+	Source	  **active = palloc(n * sizeof(Source *));
+	int			nactive = 0;
+	uint32		number = 0;
+	Source	   *first;
+	Source	   *second;
+
+	for (int i = 0; i < n; i++)
+	{
+		const VsBm25Segment *segment = &sources[i].segment;
+		uint32		ndocs = segment->ndocs;
+
+		if (begin_rows(&sources[i], nulls ? ndocs : 0, nulls ? ndocs + segment->nnulls : ndocs,
+					   callback, callback_state))
+			active[nactive++] = &sources[i];
+	}
+	while ((first = first_row(active, nactive, &second)) != NULL)
+	{
+		ItemPointer end = second ? &second->tids[second->row] : NULL;
+		bool		more;
+
+		do
+		{
+			const ItemPointerData *tid = &first->tids[first->row];
+
+			if (nulls)
+				vs_bm25_writer_nulls(writer, tid, 1);
+			else
+			{
+				vs_bm25_writer_rows(writer, tid, 1);
+				number_document(first, first->first + first->row, number++);
+			}
+			more = next_row(first, callback, callback_state);
+		} while (more && (end == NULL || ItemPointerCompare(&first->tids[first->row], end) <= 0));
+		if (!more)
+			remove_source(active, &nactive, first);
+	}
+	pfree(active);
+	if (nulls)
+		return;
+	for (int i = 0; i < n; i++)
+		if (sources[i].next_doc < sources[i].segment.ndocs)
+			add_stretch(&sources[i], sources[i].next_doc, VS_BM25_NO_DOC);
+}
+
+/* ---- terms ---- */
+
+/* Go to a source's next posting whose row is alive; false at the end. */
+static bool
+next_posting(Source *source, uint32 from)
+{
+	for (;;)
+	{
+		uint32		doc = vs_bm25_cursor_seek(&source->cursor, from);
+
+		if (doc == VS_BM25_NO_DOC || doc >= source->segment.ndocs)
+			return false;
+		source->number = find_number(source, doc);
+		if (source->number != VS_BM25_NO_DOC)
+			return true;
+		from = doc + 1;
+	}
+}
+
+/* Write a source's postings up to a number; false if it has no more. */
+static bool
+write_postings(Source *source, uint32 end, VsBm25Writer *writer)
+{
+	for (;;)
+	{
+		VsBm25Cursor *cursor = &source->cursor;
+		uint32		tf;
+		uint8		length;
+
+		vs_bm25_cursor_posting(cursor, &tf, &length);
+		vs_bm25_writer_posting(writer, source->number, tf, length);
+		if (cursor->at == 0)
+			vs_vacuum_delay_point();
+		if (!next_posting(source, cursor->docs[cursor->at] + 1))
+			return false;
+		if (source->number > end)
+			return true;
+	}
+}
+
+/* Write the postings of a term that these sources have; returns whether there were any. */
+static bool
+merge_postings(Source **sources, int n, VsBm25Writer *writer)
+{
+	bool		any = false;
+
+	while (n > 0)
+	{
+		int			first = 0;
+		uint32		second = VS_BM25_NO_DOC;
+
+		for (int i = 1; i < n; i++)
+			if (sources[i]->number < sources[first]->number)
+			{
+				second = sources[first]->number;
+				first = i;
+			}
+			else
+				second = Min(second, sources[i]->number);
+		if (!write_postings(sources[first], second, writer))
+			sources[first] = sources[--n];
+		any = true;
+	}
+	return any;
+}
+
+/* The order of two sources' terms. */
+static inline int
+compare_terms(const Source *a, const Source *b)
+{
+	if (a->head != b->head)
+		return a->head < b->head ? -1 : 1;
+	return vs_compare_lexemes(a->entries.entry.term, a->entries.entry.length,
+							  b->entries.entry.term, b->entries.entry.length);
+}
+
+static void
+next_term(Source *source)
+{
+	source->more = vs_bm25_entries_next(&source->entries);
+	if (source->more)
+		source->head = vs_bm25_term_head(source->entries.entry.term, source->entries.entry.length);
+}
+
+/* The sources that have the least of the terms that come next; returns how many. */
+static int
+least_term(Source *sources, int n, Source **least)
+{
+	int			nleast = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			order;
+
+		if (!sources[i].more)
+			continue;
+		order = nleast > 0 ? compare_terms(&sources[i], least[0]) : 0;
+		if (order < 0)
+			nleast = 0;
+		if (order <= 0)
+			least[nleast++] = &sources[i];
+	}
+	return nleast;
+}
+
+static void
+merge_terms(Source *sources, int n, VsBm25Writer *writer)
+{
+	Source	  **least = palloc(n * sizeof(Source *));
+	Source	  **active = palloc(n * sizeof(Source *));
+	int			nleast;
+
+	while ((nleast = least_term(sources, n, least)) > 0)
+	{
+		int			nactive = 0;
+
+		vs_vacuum_delay_point();
+		for (int i = 0; i < nleast; i++)
+		{
+			Source	   *source = least[i];
+
+			vs_bm25_cursor_init(&source->cursor, &source->postings_reader, &source->segment,
+								&source->entries.entry);
+			source->at = 0;
+			if (next_posting(source, 0))
+				active[nactive++] = source;
+		}
+		if (merge_postings(active, nactive, writer))
+			vs_bm25_writer_term(writer, least[0]->entries.entry.term,
+								least[0]->entries.entry.length);
+		for (int i = 0; i < nleast; i++)
+		{
+			vs_bm25_cursor_end(&least[i]->cursor);
+			next_term(least[i]);
+		}
+	}
+	pfree(active);
+	pfree(least);
+}
+
+/* ---- sources ---- */
+
+/* Begin with a source whose segment and readers are set. */
+static void
+begin_source(Source *source)
+{
+	source->size = 16;
+	source->stretches = palloc(source->size * sizeof(Stretch));
+	source->nstretches = source->next_doc = source->at = 0;
+	vs_bm25_entries_begin(&source->entries, &source->entries_reader, &source->segment);
+	next_term(source);
+}
+
+static void
+begin_segment(Source *source, Relation rel, const VsBm25Segment *segment, bool *stale)
 {
 	source->segment = *segment;
 	vs_bm25_reader_init(&source->entries_reader, rel, &segment->extent, stale);
 	vs_bm25_reader_init(&source->postings_reader, rel, &segment->extent, stale);
 	vs_bm25_reader_init(&source->rows_reader, rel, &segment->extent, stale);
-	source->entries = palloc(sizeof(VsBm25Entries));
-	vs_bm25_entries_begin(source->entries, &source->entries_reader, segment);
-	source->more = vs_bm25_entries_next(source->entries);
-	source->numbers = MemoryContextAllocHuge(CurrentMemoryContext,
-											 Max(segment->ndocs, 1) * sizeof(uint32));
-	memset(source->numbers, 0xFF, segment->ndocs * sizeof(uint32));
+	begin_source(source);
 }
 
 static void
-end_source(Source *source)
+begin_run(Source *source, const VsBm25Run *run, bool *stale)
 {
-	vs_bm25_reader_end(&source->entries_reader);
-	vs_bm25_reader_end(&source->postings_reader);
-	vs_bm25_reader_end(&source->rows_reader);
+	const VsBm25Segment *segment = &run->segment;
+
+	source->segment = *segment;
+	vs_bm25_reader_init_file(&source->entries_reader, run->dictionary, segment->dict_at, stale);
+	vs_bm25_reader_init_file(&source->postings_reader, run->postings, segment->postings_at, stale);
+	vs_bm25_reader_init_file(&source->rows_reader, run->rows, 0, stale);
+	begin_source(source);
+}
+
+/* Write one segment of all sources. */
+static void
+merge(Source *sources, int n, IndexBulkDeleteCallback callback, void *callback_state,
+	  VsBm25Writer *writer)
+{
+	merge_rows(sources, n, false, callback, callback_state, writer);
+	merge_rows(sources, n, true, callback, callback_state, writer);
+	for (int i = 0; i < n; i++)
+		vs_bm25_reader_end(&sources[i].rows_reader);
+	merge_terms(sources, n, writer);
+	for (int i = 0; i < n; i++)
+	{
+		vs_bm25_reader_end(&sources[i].entries_reader);
+		vs_bm25_reader_end(&sources[i].postings_reader);
+		pfree(sources[i].stretches);
+	}
+}
+
+VsBm25Writer *
+vs_bm25_merge_runs(VsBm25Run *runs, int n, FileSet *files, const char *name)
+{
+	Source	   *sources = palloc(n * sizeof(Source));
+	VsBm25Writer *writer = vs_bm25_writer_begin(files, name);
+	bool		stale = false;	/* a file never is */
+
+	for (int i = 0; i < n; i++)
+		begin_run(&sources[i], &runs[i], &stale);
+	merge(sources, n, NULL, NULL, writer);
+	pfree(sources);
+	for (int i = 0; i < n; i++)
+		vs_bm25_run_close(&runs[i]);
+	return writer;
 }
 
 /* Put the merged segment into the place of those it was made of. */
@@ -597,35 +630,21 @@ vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback c
 	Source	   *sources = palloc(n * sizeof(Source));
 	bool		stale = false;
 	VsBm25Meta *meta = palloc(sizeof(VsBm25Meta));
-	ItemPointerData *tids;
-	ItemPointerData *nulls;
-	uint32		ndocs;
-	uint32		nnulls;
-	VsBm25Writer *writer = NULL;
+	VsBm25Writer *writer = vs_bm25_writer_begin(NULL, NULL);
 	VsBm25Segment merged;
-	uint64		length = 0;
+	bool		empty;
 
 	vs_bm25_meta_read(rel, meta);
 	for (int i = 0; i < n; i++)
-		begin_source(&sources[i], rel, &meta->segments[numbers[i]], &stale);
-	ndocs = merge_rows(sources, n, false, callback, callback_state, &tids);
-	nnulls = merge_rows(sources, n, true, callback, callback_state, &nulls);
-
-	/* Where no row is left there is nothing to write, nor temporary files to close. */
-	if (ndocs + nnulls > 0)
-	{
-		writer = vs_bm25_writer_begin(tids, ndocs, nulls, nnulls, 0);
-		length = merge_terms(sources, n, writer);
-	}
+		begin_segment(&sources[i], rel, &meta->segments[numbers[i]], &stale);
+	merge(sources, n, callback, callback_state, writer);
 	vs_bm25_check_segments(rel, stale);
-	if (writer)
-	{
+	empty = vs_bm25_writer_is_empty(writer);
+	if (empty)
+		vs_bm25_writer_abandon(writer);
+	else
 		merged = vs_bm25_writer_end(writer, rel, true);
-		merged.length = length;
-	}
-	for (int i = 0; i < n; i++)
-		end_source(&sources[i]);
-	replace_segments(rel, sources, n, writer ? &merged : NULL);
+	replace_segments(rel, sources, n, empty ? NULL : &merged);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -6,25 +6,18 @@
 #define VECSTORE_BM25_MERGE_H
 
 #include "access/genam.h"
-#include "hybrid/bm25_document.h"
-#include "hybrid/bm25_page.h"
+#include "hybrid/bm25_collector.h"
 
-/* ---- rows collected in memory ---- */
-
-typedef struct VsBm25Collector VsBm25Collector;
-
-extern VsBm25Collector *vs_bm25_collector_create(MemoryContext parent);
-extern void vs_bm25_collector_add(VsBm25Collector *collector, const VsBm25Document *document);
-extern Size vs_bm25_collector_bytes(const VsBm25Collector *collector);
-extern bool vs_bm25_collector_is_empty(const VsBm25Collector *collector);
-
-/* Write what was collected; the collector is gone then. */
-extern VsBm25Segment vs_bm25_collector_write(VsBm25Collector *collector, Relation rel, bool merging);
+/*
+ * Merge the segments of a build, in temporary files, and close these.  The new
+ * segment's writer is left to be ended.
+ */
+extern VsBm25Writer *vs_bm25_merge_runs(VsBm25Run *runs, int n, FileSet *files, const char *name);
 
 /* ---- changes of the list of segments ---- */
 
-/* Add the segment of a collector that holds rows of no other place. */
-extern void vs_bm25_add_collected(Relation rel, VsBm25Collector *collector);
+/* Add what was written, rows of no other place, as a segment; nothing if it is empty. */
+extern void vs_bm25_add_written(Relation rel, VsBm25Writer *writer);
 
 /* Make a segment of the pending rows; waits for a flush under way. */
 extern void vs_bm25_flush(Relation rel);

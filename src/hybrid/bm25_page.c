@@ -395,12 +395,22 @@ vs_bm25_page_write(Relation rel, const VsBm25Extent *extent, uint32 number,
 void
 vs_bm25_reader_init(VsBm25Reader *reader, Relation rel, const VsBm25Extent *extent, bool *stale)
 {
+	reader->file = NULL;
 	reader->rel = rel;
 	reader->extent = *extent;
 	reader->buffer = InvalidBuffer;
 	reader->block = InvalidBlockNumber;
 	reader->stale = stale;
 	reader->found = 0;
+}
+
+void
+vs_bm25_reader_init_file(VsBm25Reader *reader, BufFile *file, uint64 file_at, bool *stale)
+{
+	memset(reader, 0, sizeof(VsBm25Reader));
+	reader->file = file;
+	reader->file_at = file_at;
+	reader->stale = stale;
 }
 
 void
@@ -455,11 +465,25 @@ lock_page(VsBm25Reader *reader, uint32 number)
 	return set_stale(reader, block, found);
 }
 
+/* Read from the file that holds the part. */
+static void
+read_file(VsBm25Reader *reader, uint64 at, void *bytes, size_t n)
+{
+	if (BufFileSeek(reader->file, 0, at - reader->file_at, SEEK_SET) != 0 ||
+		BufFileRead(reader->file, bytes, n) != n)
+		elog(ERROR, "vecstore: a temporary file is too short");
+}
+
 void
 vs_bm25_read(VsBm25Reader *reader, uint64 at, void *bytes, size_t n)
 {
 	char	   *to = bytes;
 
+	if (reader->file)
+	{
+		read_file(reader, at, bytes, n);
+		return;
+	}
 	while (n > 0)
 	{
 		uint32		place = at % VS_BM25_PAGE_BYTES;
@@ -482,9 +506,15 @@ vs_bm25_read(VsBm25Reader *reader, uint64 at, void *bytes, size_t n)
 int
 vs_bm25_read_page(VsBm25Reader *reader, uint32 number, void *bytes)
 {
-	Page		page = lock_page(reader, number);
+	Page		page;
 	int			n;
 
+	if (reader->file)
+	{
+		read_file(reader, (uint64) number * VS_BM25_PAGE_BYTES, bytes, VS_BM25_PAGE_BYTES);
+		return VS_BM25_PAGE_BYTES;
+	}
+	page = lock_page(reader, number);
 	if (page == NULL)
 		return 0;
 	n = ((PageHeader) page)->pd_lower - (PageGetContents(page) - (char *) page);

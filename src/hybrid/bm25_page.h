@@ -27,6 +27,7 @@
 #ifndef VECSTORE_BM25_PAGE_H
 #define VECSTORE_BM25_PAGE_H
 
+#include "storage/buffile.h"
 #include "storage/bufpage.h"
 #include "storage/itemptr.h"
 #include "utils/rel.h"
@@ -155,9 +156,14 @@ extern void vs_bm25_extent_free(VsBm25Meta *meta, VsBm25Extent *extent);
 extern void vs_bm25_page_write(Relation rel, const VsBm25Extent *extent, uint32 number,
 							   const void *bytes, int n);
 
-/* A reader of runs of bytes.  It keeps a pin on the page it read last. */
+/*
+ * A reader of runs of bytes.  It keeps a pin on the page it read last.  While an index
+ * is built, a part of a run may be in a temporary file.
+ */
 typedef struct VsBm25Reader
 {
+	BufFile    *file;			/* or NULL */
+	uint64		file_at;		/* where in the run it begins */
 	Relation	rel;
 	VsBm25Extent extent;
 	Buffer		buffer;
@@ -181,6 +187,8 @@ extern BlockNumber vs_bm25_stale_block(void);
 
 extern void vs_bm25_reader_init(VsBm25Reader *reader, Relation rel, const VsBm25Extent *extent,
 								bool *stale);
+extern void vs_bm25_reader_init_file(VsBm25Reader *reader, BufFile *file, uint64 file_at,
+									 bool *stale);
 extern void vs_bm25_reader_end(VsBm25Reader *reader);
 
 /*

@@ -5,6 +5,7 @@
 #include "postgres.h"
 #include "compat.h"
 
+#include "commands/vacuum.h"
 #include "hybrid/bm25_segment.h"
 #include "hybrid/tsterms.h"
 #include "miscadmin.h"
@@ -61,34 +62,88 @@ unpack(const uint8 *bytes, int i, int bits)
 
 /* ---- writing ---- */
 
+/* A block's numbers take at most so many bytes each, 4 + 3 + 1 and what is left over. */
+#define MAX_POSTING_BYTES	9
+
+/* Of the present term so much is kept in memory; what is more waits in a file. */
+#define MAX_BLOCK_BYTES		(256 * 1024)
+
 struct VsBm25Writer
 {
-	const ItemPointerData *tids;
-	const ItemPointerData *nulls;
+	FileSet    *files;			/* or NULL */
 	VsBm25Segment segment;
+	BufFile    *rows;
 	BufFile    *postings;
 	uint64		npostings;		/* bytes in there */
 	BufFile    *dictionary;
 	char		page[VS_BM25_PAGE_BYTES];	/* of the dictionary */
 	int			filled;
+
+	/* The present term. */
+	VsBm25Posting block[VS_BM25_BLOCK];
+	int			n;				/* postings in there */
 	VsBm25Skip *skips;
-	uint32		nskips;
+	uint32		nskips;			/* blocks */
+	uint32		size;			/* room for skips */
+	uint8	   *blocks;
+	uint32		nbytes;
+	uint32		blocks_size;
+	BufFile    *spill;			/* blocks before those, or NULL */
+	uint64		spilled;		/* bytes in there */
 };
 
+static BufFile *
+create_file(FileSet *files, const char *name, const char *part)
+{
+	char		path[MAXPGPATH];
+
+	if (files == NULL)
+		return BufFileCreateTemp(false);
+	snprintf(path, sizeof(path), "%s.%s", name, part);
+	return BufFileCreateFileSet(files, path);
+}
+
 VsBm25Writer *
-vs_bm25_writer_begin(const ItemPointerData *tids, uint32 ndocs, const ItemPointerData *nulls,
-					 uint32 nnulls, uint64 length)
+vs_bm25_writer_begin(FileSet *files, const char *name)
 {
 	VsBm25Writer *writer = palloc0(sizeof(VsBm25Writer));
 
-	writer->tids = tids;
-	writer->nulls = nulls;
-	writer->segment.ndocs = ndocs;
-	writer->segment.nnulls = nnulls;
-	writer->segment.length = length;
-	writer->postings = BufFileCreateTemp(false);
-	writer->dictionary = BufFileCreateTemp(false);
+	writer->files = files;
+	writer->rows = create_file(files, name, "rows");
+	writer->postings = create_file(files, name, "postings");
+	writer->dictionary = create_file(files, name, "dictionary");
+	writer->size = 16;
+	writer->skips = palloc(writer->size * sizeof(VsBm25Skip));
+	writer->blocks_size = 4 * VS_BM25_BLOCK * MAX_POSTING_BYTES;
+	writer->blocks = palloc(writer->blocks_size);
 	return writer;
+}
+
+bool
+vs_bm25_writer_is_empty(const VsBm25Writer *writer)
+{
+	return writer->segment.ndocs + writer->segment.nnulls == 0;
+}
+
+static void
+write_tids(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
+{
+	BufFileWrite(writer->rows, unconstify(ItemPointerData *, tids), n * sizeof(ItemPointerData));
+}
+
+void
+vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
+{
+	Assert(writer->segment.nnulls == 0);
+	write_tids(writer, tids, n);
+	writer->segment.ndocs += n;
+}
+
+void
+vs_bm25_writer_nulls(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
+{
+	write_tids(writer, tids, n);
+	writer->segment.nnulls += n;
 }
 
 /* Encode a block; returns its bytes. */
@@ -125,35 +180,86 @@ encode_block(const VsBm25Posting *postings, int n, uint32 base, VsBm25Skip *skip
 	return bytes + pack(out + bytes, lengths, n, skip->length_bits);
 }
 
-/* Write postings: skips, then blocks; the blocks are made first. */
+/* Make room for one more block. */
 static void
-write_postings(VsBm25Writer *writer, const VsBm25Posting *postings, uint32 n)
+reserve_block(VsBm25Writer *writer)
 {
-	uint32		nblocks = (n + VS_BM25_BLOCK - 1) / VS_BM25_BLOCK;
-	uint8	   *blocks = MemoryContextAllocHuge(CurrentMemoryContext,
-												(Size) nblocks * VS_BM25_BLOCK * 9);
-	uint32		bytes = 0;
+	if (writer->nskips == writer->size)
+		writer->skips = repalloc_huge(writer->skips, (writer->size *= 2) * sizeof(VsBm25Skip));
+	if (writer->nbytes + VS_BM25_BLOCK * MAX_POSTING_BYTES <= writer->blocks_size)
+		return;
+	if (writer->blocks_size < MAX_BLOCK_BYTES)
+	{
+		writer->blocks = repalloc(writer->blocks, writer->blocks_size *= 2);
+		return;
+	}
+	if (writer->spill == NULL)
+		writer->spill = BufFileCreateTemp(false);
+	BufFileWrite(writer->spill, writer->blocks, writer->nbytes);
+	writer->spilled += writer->nbytes;
+	writer->nbytes = 0;
+}
 
-	if (nblocks > writer->nskips)
+static void
+end_block(VsBm25Writer *writer)
+{
+	VsBm25Skip *skip;
+
+	reserve_block(writer);
+	skip = &writer->skips[writer->nskips];
+	skip->at = writer->spilled + writer->nbytes;
+	writer->nbytes += encode_block(writer->block, writer->n,
+								   writer->nskips > 0 ? skip[-1].last + 1 : 0, skip,
+								   writer->blocks + writer->nbytes);
+	writer->nskips++;
+	writer->n = 0;
+}
+
+void
+vs_bm25_writer_posting(VsBm25Writer *writer, uint32 doc, uint32 tf, uint8 length)
+{
+	if (writer->n == VS_BM25_BLOCK)
+		end_block(writer);
+	writer->block[writer->n++] = (VsBm25Posting)
 	{
-		if (writer->skips)
-			pfree(writer->skips);
-		writer->nskips = nblocks * 2;
-		writer->skips = MemoryContextAllocHuge(GetMemoryChunkContext(writer),
-											   writer->nskips * sizeof(VsBm25Skip));
-	}
-	for (uint32 i = 0; i < nblocks; i++)
+		doc, tf, length
+	};
+	writer->segment.length += tf;
+}
+
+/* Copy the beginning of a file to the end of another one. */
+static void
+append_file(BufFile *to, BufFile *from, uint64 n)
+{
+	char		bytes[BLCKSZ];
+
+	if (BufFileSeek(from, 0, 0, SEEK_SET) != 0)
+		elog(ERROR, "vecstore: cannot rewind a temporary file");
+	while (n > 0)
 	{
-		writer->skips[i].at = bytes;
-		bytes += encode_block(postings + i * VS_BM25_BLOCK,
-							  Min(VS_BM25_BLOCK, n - i * VS_BM25_BLOCK),
-							  i > 0 ? writer->skips[i - 1].last + 1 : 0,
-							  &writer->skips[i], blocks + bytes);
+		size_t		part = Min(n, sizeof(bytes));
+
+		CHECK_FOR_INTERRUPTS();
+		if (BufFileRead(from, bytes, part) != part)
+			elog(ERROR, "vecstore: a temporary file is too short");
+		BufFileWrite(to, bytes, part);
+		n -= part;
 	}
-	BufFileWrite(writer->postings, writer->skips, nblocks * sizeof(VsBm25Skip));
-	BufFileWrite(writer->postings, blocks, bytes);
-	writer->npostings += nblocks * sizeof(VsBm25Skip) + bytes;
-	pfree(blocks);
+}
+
+/* Write the term's postings: skips, then blocks. */
+static void
+write_postings(VsBm25Writer *writer)
+{
+	BufFileWrite(writer->postings, writer->skips, writer->nskips * sizeof(VsBm25Skip));
+	if (writer->spilled > 0)
+	{
+		append_file(writer->postings, writer->spill, writer->spilled);
+		if (BufFileSeek(writer->spill, 0, 0, SEEK_SET) != 0)
+			elog(ERROR, "vecstore: cannot rewind a temporary file");
+	}
+	BufFileWrite(writer->postings, writer->blocks, writer->nbytes);
+	writer->npostings += writer->nskips * sizeof(VsBm25Skip) + writer->spilled + writer->nbytes;
 }
 
 static uint64
@@ -173,24 +279,31 @@ end_dict_page(VsBm25Writer *writer)
 }
 
 void
-vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length,
-					const VsBm25Posting *postings, uint32 n)
+vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length)
 {
-	uint64		place = n == 1 ? inline_posting(postings) : writer->npostings;
+	uint32		df = writer->nskips * VS_BM25_BLOCK + writer->n;
+	uint64		place = df == 1 ? inline_posting(writer->block) : writer->npostings;
 	char	   *to;
 
-	Assert(n > 0 && length > 0 && length <= VS_MAX_TERM_BYTES);
+	Assert(df > 0 && length > 0 && length <= VS_MAX_TERM_BYTES);
 	if (writer->filled + 1 + length + sizeof(uint32) + sizeof(uint64) > VS_BM25_PAGE_BYTES)
 		end_dict_page(writer);
 	to = writer->page + writer->filled;
 	*(uint8 *) to++ = length;
 	memcpy(to, term, length);
-	memcpy(to + length, &n, sizeof(uint32));
+	memcpy(to + length, &df, sizeof(uint32));
 	memcpy(to + length + sizeof(uint32), &place, sizeof(uint64));
 	writer->filled += 1 + length + sizeof(uint32) + sizeof(uint64);
 	writer->segment.nterms++;
-	if (n > 1)
-		write_postings(writer, postings, n);
+	if (df > 1)
+	{
+		end_block(writer);
+		write_postings(writer);
+	}
+	writer->n = 0;
+	writer->nskips = 0;
+	writer->nbytes = 0;
+	writer->spilled = 0;
 }
 
 /* The pages of a segment, filled one after the other. */
@@ -198,17 +311,22 @@ typedef struct Pages
 {
 	Relation	rel;
 	VsBm25Extent extent;
+	bool		merging;
 	uint32		number;
 	int			filled;
 	char		bytes[VS_BM25_PAGE_BYTES];
 } Pages;
 
+/* A vacuum may rest while it merges; whoever flushes, others wait for. */
 static void
 end_page(Pages *pages)
 {
 	if (pages->filled == 0)
 		return;
-	CHECK_FOR_INTERRUPTS();
+	if (pages->merging)
+		vs_vacuum_delay_point();
+	else
+		CHECK_FOR_INTERRUPTS();
 	vs_bm25_page_write(pages->rel, &pages->extent, pages->number++, pages->bytes, pages->filled);
 	pages->filled = 0;
 }
@@ -247,7 +365,6 @@ put_file(Pages *pages, BufFile *file, uint64 n)
 		put(pages, bytes, part);
 		n -= part;
 	}
-	BufFileClose(file);
 }
 
 /* Take an extent for the segment; what a crash left of another one is free again. */
@@ -265,35 +382,106 @@ take_extent(Relation rel, uint32 nblocks, bool merging)
 	return extent;
 }
 
-VsBm25Segment
-vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging)
+/* All is written: where its parts are, and how many pages it takes. */
+static uint64
+place_parts(VsBm25Writer *writer)
 {
-	VsBm25Segment segment;
-	Pages	   *pages = palloc(sizeof(Pages));
+	VsBm25Segment *segment = &writer->segment;
 	uint64		dict_page;
 
 	if (writer->filled > 0)
 		end_dict_page(writer);
-	segment = writer->segment;
-	segment.postings_at = ((uint64) segment.ndocs + segment.nnulls) * sizeof(ItemPointerData);
-	dict_page = (segment.postings_at + writer->npostings + VS_BM25_PAGE_BYTES - 1) / VS_BM25_PAGE_BYTES;
-	segment.dict_at = dict_page * VS_BM25_PAGE_BYTES;
-	segment.extent = take_extent(rel, Max(1, dict_page + segment.dict_pages), merging);
+	segment->postings_at = ((uint64) segment->ndocs + segment->nnulls) * sizeof(ItemPointerData);
+	dict_page = (segment->postings_at + writer->npostings + VS_BM25_PAGE_BYTES - 1) / VS_BM25_PAGE_BYTES;
+	segment->dict_at = dict_page * VS_BM25_PAGE_BYTES;
+	return Max(1, dict_page + segment->dict_pages);
+}
 
+/* Free what a writer has but its three files. */
+static void
+free_writer(VsBm25Writer *writer)
+{
+	if (writer->spill)
+		BufFileClose(writer->spill);
+	pfree(writer->skips);
+	pfree(writer->blocks);
+	pfree(writer);
+}
+
+void
+vs_bm25_writer_abandon(VsBm25Writer *writer)
+{
+	BufFileClose(writer->rows);
+	BufFileClose(writer->postings);
+	BufFileClose(writer->dictionary);
+	free_writer(writer);
+}
+
+VsBm25Segment
+vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging)
+{
+	uint64		nblocks = place_parts(writer);
+	VsBm25Segment segment = writer->segment;
+	Pages	   *pages = palloc(sizeof(Pages));
+
+	segment.extent = take_extent(rel, nblocks, merging);
 	pages->rel = rel;
 	pages->extent = segment.extent;
+	pages->merging = merging;
 	pages->number = 0;
 	pages->filled = 0;
-	put(pages, writer->tids, (size_t) segment.ndocs * sizeof(ItemPointerData));
-	put(pages, writer->nulls, (size_t) segment.nnulls * sizeof(ItemPointerData));
+	put_file(pages, writer->rows, segment.postings_at);
 	put_file(pages, writer->postings, writer->npostings);
 	end_page(pages);
 	put_file(pages, writer->dictionary, (uint64) segment.dict_pages * VS_BM25_PAGE_BYTES);
-	if (writer->skips)
-		pfree(writer->skips);
 	pfree(pages);
-	pfree(writer);
+	vs_bm25_writer_abandon(writer);
 	return segment;
+}
+
+/* ---- runs ---- */
+
+void
+vs_bm25_writer_keep(VsBm25Writer *writer, VsBm25Run *run)
+{
+	place_parts(writer);
+	run->segment = writer->segment;
+	run->rows = writer->rows;
+	run->postings = writer->postings;
+	run->dictionary = writer->dictionary;
+	if (writer->files)
+	{
+		BufFileExportFileSet(run->rows);
+		BufFileExportFileSet(run->postings);
+		BufFileExportFileSet(run->dictionary);
+		vs_bm25_run_close(run);
+	}
+	free_writer(writer);
+}
+
+static BufFile *
+open_file(FileSet *files, const char *name, const char *part)
+{
+	char		path[MAXPGPATH];
+
+	snprintf(path, sizeof(path), "%s.%s", name, part);
+	return BufFileOpenFileSet(files, path, O_RDONLY, false);
+}
+
+void
+vs_bm25_run_open(VsBm25Run *run, FileSet *files, const char *name)
+{
+	run->rows = open_file(files, name, "rows");
+	run->postings = open_file(files, name, "postings");
+	run->dictionary = open_file(files, name, "dictionary");
+}
+
+void
+vs_bm25_run_close(VsBm25Run *run)
+{
+	BufFileClose(run->rows);
+	BufFileClose(run->postings);
+	BufFileClose(run->dictionary);
 }
 
 /* ---- dictionary ---- */

@@ -26,6 +26,7 @@
 #define VECSTORE_BM25_SEGMENT_H
 
 #include "hybrid/bm25_page.h"
+#include "port/pg_bswap.h"
 
 #define VS_BM25_BLOCK		128
 
@@ -49,24 +50,65 @@ typedef struct VsBm25Skip
 	uint32		max_tf;
 } VsBm25Skip;
 
+/*
+ * The first bytes of a term, as a number: terms are in the order of these, and where
+ * they are the same, in that of all their bytes.
+ */
+static inline uint64
+vs_bm25_term_head(const char *term, int length)
+{
+	uint64		head = 0;
+
+	memcpy(&head, term, Min(length, (int) sizeof(head)));
+	return pg_ntoh64(head);
+}
+
 /* ---- writing ---- */
 
 typedef struct VsBm25Writer VsBm25Writer;
 
-/* tids in order; both arrays stay until the end. */
-extern VsBm25Writer *vs_bm25_writer_begin(const ItemPointerData *tids, uint32 ndocs,
-										  const ItemPointerData *nulls, uint32 nnulls,
-										  uint64 length);
+/*
+ * What was written goes into temporary files first, since only its end tells how much
+ * it is.  Files with a name are in a set that other processes see.
+ */
+extern VsBm25Writer *vs_bm25_writer_begin(FileSet *files, const char *name);
 
-/* The next term, in order, with its postings in the order of their documents. */
-extern void vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length,
-								const VsBm25Posting *postings, uint32 n);
+/* Rows with text, in the order of their TIDs; then those that are NULL. */
+extern void vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n);
+extern void vs_bm25_writer_nulls(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n);
+
+/* Postings of a term, in the order of their documents, and then the term itself. */
+extern void vs_bm25_writer_posting(VsBm25Writer *writer, uint32 doc, uint32 tf, uint8 length);
+extern void vs_bm25_writer_term(VsBm25Writer *writer, const char *term, int length);
+
+/* Whether there are neither rows nor NULLs. */
+extern bool vs_bm25_writer_is_empty(const VsBm25Writer *writer);
 
 /*
  * Write the pages; the extent stands in meta->merging or meta->flushing until the
  * caller publishes the segment.
  */
 extern VsBm25Segment vs_bm25_writer_end(VsBm25Writer *writer, Relation rel, bool merging);
+
+/* Forget what was written. */
+extern void vs_bm25_writer_abandon(VsBm25Writer *writer);
+
+/*
+ * A segment that stays in temporary files, to be merged with others.  Its extent is
+ * none, but else it reads like one in pages.
+ */
+typedef struct VsBm25Run
+{
+	VsBm25Segment segment;
+	BufFile    *rows;
+	BufFile    *postings;
+	BufFile    *dictionary;
+} VsBm25Run;
+
+/* The files stay open; those with a name only in the set: open them there. */
+extern void vs_bm25_writer_keep(VsBm25Writer *writer, VsBm25Run *run);
+extern void vs_bm25_run_open(VsBm25Run *run, FileSet *files, const char *name);
+extern void vs_bm25_run_close(VsBm25Run *run);
 
 /* ---- reading ---- */
 
