@@ -96,3 +96,8 @@ CREATE FUNCTION bm25_check(index regclass, heap boolean DEFAULT false, OUT segme
 	AS 'MODULE_PATHNAME', 'vecstore_bm25_check' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION bm25_check(regclass, boolean) IS
 	'reads every page of a vecstore_bm25 index and raises XX002 if it is broken; heap: also if a row of the table is not in it with its terms. documents, nulls: rows in segments; terms: of each segment; lost_pages: neither in use nor free, until REINDEX';
+
+CREATE FUNCTION bm25_fields(fields text[], weights integer[] DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'vecstore_bm25_fields' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bm25_fields(text[], integer[]) IS
+	'several texts as one document for a vecstore_bm25 index on this expression; a text of weight w counts w times (0 to 100), a NULL not at all';
