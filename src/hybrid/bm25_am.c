@@ -27,9 +27,6 @@
 #include "utils/memutils.h"
 #include "utils/selfuncs.h"
 
-/* An insert merges at most so many blocks, 4 MB: tens of milliseconds. */
-#define MERGE_BY_INSERT		512
-
 static relopt_kind options_kind;
 
 void
@@ -141,22 +138,6 @@ create_inserter(Relation rel, MemoryContext context)
 	return inserter;
 }
 
-/* Flush pending rows unless somebody else does, and merge what is small. */
-static void
-tidy_up(Relation rel)
-{
-	if (ConditionalLockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock))
-	{
-		UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
-		vs_bm25_flush(rel);
-	}
-	if (ConditionalLockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock))
-	{
-		vs_bm25_merge_tiers(rel, MERGE_BY_INSERT);
-		UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
-	}
-}
-
 static void
 insert_document(Relation rel, const VsBm25Document *document)
 {
@@ -170,7 +151,7 @@ insert_document(Relation rel, const VsBm25Document *document)
 		{
 			case VS_BM25_APPENDED:
 				if (blocks >= VS_BM25_PENDING_BLOCKS)
-					tidy_up(rel);
+					vs_bm25_tidy_up(rel);
 				return;
 			case VS_BM25_FULL:
 				vs_bm25_flush(rel);
@@ -208,10 +189,10 @@ am_insert(Relation rel, Datum *values, bool *isnull, ItemPointer tid, Relation h
 
 /* ---- vacuum ---- */
 
-/* Whether a segment has dead rows; counts those, and the others. */
-static bool
+/* Dead rows of a segment that is locked. */
+static uint32
 count_dead(Relation rel, const VsBm25Segment *segment, IndexBulkDeleteCallback callback,
-		   void *callback_state, IndexBulkDeleteResult *stats)
+		   void *callback_state)
 {
 	ItemPointerData tids[1024];
 	VsBm25Reader reader;
@@ -232,15 +213,46 @@ count_dead(Relation rel, const VsBm25Segment *segment, IndexBulkDeleteCallback c
 	}
 	vs_bm25_reader_end(&reader);
 	vs_bm25_check_segments(rel, stale);
-	stats->tuples_removed += dead;
-	stats->num_index_tuples += n - dead;
-	return dead > 0;
+	return dead;
+}
+
+/* The generations of segments without dead rows. */
+typedef struct Clean
+{
+	uint32		generations[VS_BM25_MAX_SEGMENTS];
+	int			n;
+} Clean;
+
+static bool
+is_clean(const Clean *clean, const VsBm25Segment *segment)
+{
+	for (int i = 0; i < clean->n; i++)
+		if (clean->generations[i] == segment->extent.generation)
+			return true;
+	return false;
+}
+
+/* A segment of which nobody knows yet whether it is clean; forgets those given up. */
+static const VsBm25Segment *
+next_unclean(const VsBm25Meta *meta, Clean *clean)
+{
+	const VsBm25Segment *found = NULL;
+	Clean		left = {.n = 0};
+
+	for (int i = 0; i < meta->nsegments; i++)
+		if (is_clean(clean, &meta->segments[i]))
+			left.generations[left.n++] = meta->segments[i].extent.generation;
+		else
+			found = &meta->segments[i];
+	*clean = left;
+	return found;
 }
 
 /*
  * A segment with dead rows is written anew without them, so that statistics are those
  * of the rows that are left.  Rows that were dead when the vacuum began are in a segment
- * or pending, and the latter are made a segment first.
+ * or pending, and the latter are made a segment first.  Inserts may merge segments at
+ * the same time: what comes of that is looked at like any other.
  */
 static IndexBulkDeleteResult *
 am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
@@ -248,32 +260,31 @@ am_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 {
 	Relation	rel = info->index;
 	VsBm25Meta	meta;
-	uint32		generations[VS_BM25_MAX_SEGMENTS];
-	int			n = 0;
+	Clean		clean = {.n = 0};
+	const VsBm25Segment *segment;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
-	stats->num_index_tuples = 0;
 	vs_bm25_flush(rel);
 	LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
-	vs_bm25_meta_read(rel, &meta);
-	for (int i = 0; i < meta.nsegments; i++)
-		if (count_dead(rel, &meta.segments[i], callback, callback_state, stats))
-			generations[n++] = meta.segments[i].extent.generation;
-	for (int i = 0; i < n; i++)
+	while (vs_bm25_meta_read(rel, &meta), (segment = next_unclean(&meta, &clean)) != NULL)
 	{
-		int			number = 0;
+		uint32		generation = segment->extent.generation;
+		uint32		dead;
 
-		/* A flush may add segments meanwhile; only we take some away. */
-		vs_bm25_meta_read(rel, &meta);
-		while (number < meta.nsegments && meta.segments[number].extent.generation != generations[i])
-			number++;
-		if (number == meta.nsegments)
-			vs_bm25_broken(rel, "Block %u: segment of generation %u has gone.", VS_BM25_META_BLOCK,
-						   generations[i]);
-		vs_bm25_merge(rel, &number, 1, callback, callback_state);
+		if (!vs_bm25_lock_segment(rel, segment))
+			continue;
+		dead = count_dead(rel, segment, callback, callback_state);
+		if (dead > 0)
+			generation = vs_bm25_merge(rel, segment, 1, true, callback, callback_state);
+		vs_bm25_unlock_segment(rel, segment);
+		clean.generations[clean.n++] = generation;
+		stats->tuples_removed += dead;
 	}
 	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+	stats->num_index_tuples = 0;
+	for (int i = 0; i < meta.nsegments; i++)
+		stats->num_index_tuples += meta.segments[i].ndocs + meta.segments[i].nnulls;
 	return stats;
 }
 
@@ -293,7 +304,7 @@ am_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 		stats->estimated_count = true;
 	}
 	LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
-	vs_bm25_merge_tiers(rel, 0);
+	vs_bm25_merge_tiers(rel);
 	UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
 	vs_bm25_meta_read(rel, &meta);
 	stats->num_pages = RelationGetNumberOfBlocks(rel);

@@ -19,28 +19,56 @@
 /* So many segments of a size become one; a size is so many times the one below. */
 #define TIER_SEGMENTS	8
 
+/*
+ * An insert merges at most so many blocks, 2 MB: 20 milliseconds, and some times that on
+ * a busy machine.  What is larger is left to VACUUM, unless the list of segments is full.
+ */
+#define MERGE_BY_INSERT	256
+
+static void make_room(Relation rel);
+
 /* ---- the list of segments ---- */
 
-/*
- * Take the FLUSH lock with room for one more segment: who holds it alone adds some.
- */
+static BlockNumber
+segment_lock(const VsBm25Segment *segment)
+{
+	return VS_BM25_SEGMENT_LOCKS + segment->extent.start;
+}
+
+static bool
+is_listed(const VsBm25Meta *meta, const VsBm25Segment *segment)
+{
+	for (int i = 0; i < meta->nsegments; i++)
+		if (meta->segments[i].extent.generation == segment->extent.generation)
+			return true;
+	return false;
+}
+
+bool
+vs_bm25_lock_segment(Relation rel, const VsBm25Segment *segment)
+{
+	VsBm25Meta	meta;
+
+	LockPage(rel, segment_lock(segment), ExclusiveLock);
+	vs_bm25_meta_read(rel, &meta);
+	if (is_listed(&meta, segment))
+		return true;
+	UnlockPage(rel, segment_lock(segment), ExclusiveLock);
+	return false;
+}
+
+void
+vs_bm25_unlock_segment(Relation rel, const VsBm25Segment *segment)
+{
+	UnlockPage(rel, segment_lock(segment), ExclusiveLock);
+}
+
+/* Take the FLUSH lock, and have room for one more segment: who holds it alone adds some. */
 static void
 lock_for_flush(Relation rel)
 {
-	for (;;)
-	{
-		VsBm25Meta	meta;
-
-		LockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
-		vs_bm25_meta_read(rel, &meta);
-		if (meta.nsegments < VS_BM25_MAX_SEGMENTS)
-			return;
-		UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
-
-		LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
-		vs_bm25_merge_tiers(rel, 0);
-		UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
-	}
+	LockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+	make_room(rel);
 }
 
 /*
@@ -125,30 +153,36 @@ collect_pending(Relation rel, const VsBm25Meta *meta)
 	return collector;
 }
 
-void
-vs_bm25_flush(Relation rel)
+/* Make a segment of the pending rows; the caller holds FLUSH, and there is room. */
+static void
+flush(Relation rel)
 {
 	VsBm25Meta	meta;
 	VsBm25Collector *collector;
 	VsBm25Writer *writer;
 	VsBm25Segment segment;
 
-	lock_for_flush(rel);
 	cut_pending(rel, &meta);
-	if (meta.npending > 0)
+	if (meta.npending == 0)
+		return;
+	collector = collect_pending(rel, &meta);
+	if (vs_bm25_collector_is_empty(collector))
+		publish(rel, NULL, meta.npending);
+	else
 	{
-		collector = collect_pending(rel, &meta);
-		if (vs_bm25_collector_is_empty(collector))
-			publish(rel, NULL, meta.npending);
-		else
-		{
-			writer = vs_bm25_writer_begin(NULL, NULL);
-			vs_bm25_collector_write(collector, writer);
-			segment = vs_bm25_writer_end(writer, rel, false);
-			publish(rel, &segment, meta.npending);
-		}
-		vs_bm25_collector_free(collector);
+		writer = vs_bm25_writer_begin(NULL, NULL);
+		vs_bm25_collector_write(collector, writer);
+		segment = vs_bm25_writer_end(writer, rel, false);
+		publish(rel, &segment, meta.npending);
 	}
+	vs_bm25_collector_free(collector);
+}
+
+void
+vs_bm25_flush(Relation rel)
+{
+	lock_for_flush(rel);
+	flush(rel);
 	UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
 }
 
@@ -594,7 +628,8 @@ vs_bm25_merge_runs(VsBm25Run *runs, int n, FileSet *files, const char *name)
 
 /* Put the merged segment into the place of those it was made of. */
 static void
-replace_segments(Relation rel, const Source *sources, int n, const VsBm25Segment *merged)
+replace_segments(Relation rel, const VsBm25Segment *segments, int n, const VsBm25Segment *merged,
+				 bool merging)
 {
 	VsBm25MetaEdit edit;
 	VsBm25Meta *meta = vs_bm25_meta_begin(rel, &edit);
@@ -605,7 +640,7 @@ replace_segments(Relation rel, const Source *sources, int n, const VsBm25Segment
 		bool		gone = false;
 
 		for (int j = 0; j < n && !gone; j++)
-			gone = meta->segments[i].extent.generation == sources[j].segment.extent.generation;
+			gone = meta->segments[i].extent.generation == segments[j].extent.generation;
 		if (gone)
 			vs_bm25_extent_free(meta, &meta->segments[i].extent);
 		else
@@ -614,96 +649,206 @@ replace_segments(Relation rel, const Source *sources, int n, const VsBm25Segment
 	if (merged)
 	{
 		meta->segments[left++] = *merged;
-		memset(&meta->merging, 0, sizeof(VsBm25Extent));
+		memset(merging ? &meta->merging : &meta->flushing, 0, sizeof(VsBm25Extent));
 	}
 	meta->nsegments = left;
 	vs_bm25_meta_commit(&edit);
 }
 
-void
-vs_bm25_merge(Relation rel, const int *numbers, int n, IndexBulkDeleteCallback callback,
-			  void *callback_state)
+uint32
+vs_bm25_merge(Relation rel, const VsBm25Segment *segments, int n, bool merging,
+			  IndexBulkDeleteCallback callback, void *callback_state)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 merge",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Source	   *sources = palloc(n * sizeof(Source));
-	bool		stale = false;
-	VsBm25Meta *meta = palloc(sizeof(VsBm25Meta));
 	VsBm25Writer *writer = vs_bm25_writer_begin(NULL, NULL);
-	VsBm25Segment merged;
+	VsBm25Segment merged = {0};
+	bool		stale = false;
 	bool		empty;
 
-	vs_bm25_meta_read(rel, meta);
 	for (int i = 0; i < n; i++)
-		begin_segment(&sources[i], rel, &meta->segments[numbers[i]], &stale);
+		begin_segment(&sources[i], rel, &segments[i], &stale);
 	merge(sources, n, callback, callback_state, writer);
 	vs_bm25_check_segments(rel, stale);
 	empty = vs_bm25_writer_is_empty(writer);
 	if (empty)
 		vs_bm25_writer_abandon(writer);
 	else
-		merged = vs_bm25_writer_end(writer, rel, true);
-	replace_segments(rel, sources, n, empty ? NULL : &merged);
+		merged = vs_bm25_writer_end(writer, rel, merging);
+	replace_segments(rel, segments, n, empty ? NULL : &merged, merging);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
+	return merged.extent.generation;
 }
 
-/* Sort numbers of segments by size. */
-static void
-sort_by_size(const VsBm25Meta *meta, int *numbers)
-{
-	for (int i = 0; i < meta->nsegments; i++)
-	{
-		int			j = i;
+/* ---- which to merge ---- */
 
-		while (j > 0 && meta->segments[numbers[j - 1]].extent.nblocks >
-			   meta->segments[i].extent.nblocks)
-		{
-			numbers[j] = numbers[j - 1];
-			j--;
-		}
-		numbers[j] = i;
-	}
+static int
+compare_sizes(const void *a, const void *b)
+{
+	uint32		x = ((const VsBm25Segment *) a)->extent.nblocks;
+	uint32		y = ((const VsBm25Segment *) b)->extent.nblocks;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Blocks of n segments. */
+static uint64
+sum_blocks(const VsBm25Segment *segments, int n)
+{
+	uint64		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += segments[i].extent.nblocks;
+	return sum;
 }
 
 /*
- * The first TIER_SEGMENTS in the order of size of which the largest is not larger than
- * TIER_SEGMENTS times the smallest; the smallest of all if the list is nearly full.
+ * In the order of size, the first TIER_SEGMENTS of which the largest is not larger than
+ * TIER_SEGMENTS times the smallest; -1 if there are none.
  */
 static int
-choose_tier(const VsBm25Meta *meta, const int *numbers, uint32 max_blocks)
+find_tier(const VsBm25Segment *segments, int n)
 {
-	for (int i = 0; i + TIER_SEGMENTS <= meta->nsegments; i++)
-	{
-		uint32		smallest = meta->segments[numbers[i]].extent.nblocks;
-		uint32		largest = meta->segments[numbers[i + TIER_SEGMENTS - 1]].extent.nblocks;
-		uint32		sum = 0;
-
-		for (int j = 0; j < TIER_SEGMENTS; j++)
-			sum += meta->segments[numbers[i + j]].extent.nblocks;
-		if (max_blocks > 0 && sum > max_blocks)
-			break;
-		if (largest <= smallest * TIER_SEGMENTS)
+	for (int i = 0; i + TIER_SEGMENTS <= n; i++)
+		if (segments[i + TIER_SEGMENTS - 1].extent.nblocks <=
+			(uint64) segments[i].extent.nblocks * TIER_SEGMENTS)
 			return i;
-	}
-	return max_blocks == 0 && meta->nsegments > VS_BM25_MAX_SEGMENTS - TIER_SEGMENTS ? 0 : -1;
+	return -1;
 }
 
-void
-vs_bm25_merge_tiers(Relation rel, uint32 max_blocks)
+/* Lock those of a list that nobody else has; returns how many, which come first then. */
+static int
+lock_free_segments(Relation rel, VsBm25Segment *segments, int n)
+{
+	VsBm25Meta	meta;
+	int			locked = 0;
+	int			left = 0;
+
+	for (int i = 0; i < n; i++)
+		if (ConditionalLockPage(rel, segment_lock(&segments[i]), ExclusiveLock))
+			segments[locked++] = segments[i];
+	vs_bm25_meta_read(rel, &meta);
+	for (int i = 0; i < locked; i++)
+		if (is_listed(&meta, &segments[i]))
+			segments[left++] = segments[i];
+		else
+			vs_bm25_unlock_segment(rel, &segments[i]);
+	return left;
+}
+
+/*
+ * Which of some segments, in the order of size, an insert should merge: a tier that is
+ * cheap; if the list becomes full, as many of the smallest as are cheap, and if it is
+ * full, two at least.  Returns how many, 0 for none.
+ */
+static int
+choose_cheap(const VsBm25Segment *segments, int n, int listed, int *first)
+{
+	int			count = Min(n, TIER_SEGMENTS);
+
+	*first = find_tier(segments, n);
+	if (*first >= 0 && sum_blocks(segments + *first, TIER_SEGMENTS) <= MERGE_BY_INSERT)
+		return TIER_SEGMENTS;
+	*first = 0;
+	if (listed <= VS_BM25_MAX_SEGMENTS - TIER_SEGMENTS || n < 2)
+		return 0;
+	while (count >= 2 && sum_blocks(segments, count) > MERGE_BY_INSERT)
+		count--;
+	return count >= 2 ? count : listed == VS_BM25_MAX_SEGMENTS ? 2 : 0;
+}
+
+/* Merge what is cheap; whether anything was.  The caller holds FLUSH. */
+static bool
+merge_cheap(Relation rel)
+{
+	VsBm25Meta *meta = palloc(sizeof(VsBm25Meta));
+	int			n;
+	int			first;
+	int			count;
+
+	vs_bm25_meta_read(rel, meta);
+	n = lock_free_segments(rel, meta->segments, meta->nsegments);
+	qsort(meta->segments, n, sizeof(VsBm25Segment), compare_sizes);
+	count = choose_cheap(meta->segments, n, meta->nsegments, &first);
+	if (count > 0)
+		vs_bm25_merge(rel, meta->segments + first, count, false, NULL, NULL);
+	for (int i = 0; i < n; i++)
+		vs_bm25_unlock_segment(rel, &meta->segments[i]);
+	pfree(meta);
+	return count > 0;
+}
+
+/* Whoever holds FLUSH makes room in a full list, or waits until a vacuum has done so. */
+static void
+make_room(Relation rel)
 {
 	for (;;)
 	{
 		VsBm25Meta	meta;
-		int			numbers[VS_BM25_MAX_SEGMENTS];
-		int			first;
 
 		vs_bm25_meta_read(rel, &meta);
-		sort_by_size(&meta, numbers);
-		first = choose_tier(&meta, numbers, max_blocks);
+		if (meta.nsegments < VS_BM25_MAX_SEGMENTS)
+			return;
+		if (merge_cheap(rel))
+			continue;
+		UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+		LockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+		UnlockPage(rel, VS_BM25_MERGE_LOCK, ExclusiveLock);
+		LockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+	}
+}
+
+void
+vs_bm25_tidy_up(Relation rel)
+{
+	if (!ConditionalLockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock))
+		return;
+	make_room(rel);
+	flush(rel);
+	merge_cheap(rel);
+	UnlockPage(rel, VS_BM25_FLUSH_LOCK, ExclusiveLock);
+}
+
+/* Lock n segments, waiting for those that insert; false, and no lock, if one was given up. */
+static bool
+lock_segments(Relation rel, const VsBm25Segment *segments, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!vs_bm25_lock_segment(rel, &segments[i]))
+		{
+			while (--i >= 0)
+				vs_bm25_unlock_segment(rel, &segments[i]);
+			return false;
+		}
+	return true;
+}
+
+void
+vs_bm25_merge_tiers(Relation rel)
+{
+	VsBm25Meta *meta = palloc(sizeof(VsBm25Meta));
+
+	for (;;)
+	{
+		VsBm25Segment *tier;
+		int			first;
+
+		vs_bm25_meta_read(rel, meta);
+		qsort(meta->segments, meta->nsegments, sizeof(VsBm25Segment), compare_sizes);
+		first = find_tier(meta->segments, meta->nsegments);
+		if (first < 0 && meta->nsegments > VS_BM25_MAX_SEGMENTS - TIER_SEGMENTS)
+			first = 0;
 		if (first < 0)
 			break;
-		vs_bm25_merge(rel, numbers + first, TIER_SEGMENTS, NULL, NULL);
+		tier = meta->segments + first;
+		if (!lock_segments(rel, tier, TIER_SEGMENTS))
+			continue;
+		vs_bm25_merge(rel, tier, TIER_SEGMENTS, true, NULL, NULL);
+		for (int i = 0; i < TIER_SEGMENTS; i++)
+			vs_bm25_unlock_segment(rel, &tier[i]);
 	}
+	pfree(meta);
 }

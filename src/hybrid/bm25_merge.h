@@ -23,22 +23,27 @@ extern void vs_bm25_add_written(Relation rel, VsBm25Writer *writer);
 extern void vs_bm25_flush(Relation rel);
 
 /*
- * Raise XX002 if segments were found stale by one who holds the MERGE lock: nobody else
- * gives any up.
+ * The same, unless somebody else does, and merge what is small: as much as an insert
+ * can do.
  */
+extern void vs_bm25_tidy_up(Relation rel);
+
+/* Raise XX002 if a segment that is locked was found stale: nobody else gives it up. */
 extern void vs_bm25_check_segments(Relation rel, bool stale);
 
-/*
- * Merge n segments, by number, into one; rows that the callback calls dead are left
- * out.  The caller holds the MERGE lock.
- */
-extern void vs_bm25_merge(Relation rel, const int *numbers, int n,
-						  IndexBulkDeleteCallback callback, void *callback_state);
+/* Lock a segment; false, and no lock, if it was given up. */
+extern bool vs_bm25_lock_segment(Relation rel, const VsBm25Segment *segment);
+extern void vs_bm25_unlock_segment(Relation rel, const VsBm25Segment *segment);
 
 /*
- * Merge as long as there are too many segments of a size; at most so many blocks at
- * once, 0: whatever it takes.  The caller holds the MERGE lock.
+ * Merge n segments into one; rows that the callback calls dead are left out.  Returns
+ * its generation, 0 if no row is left.  The caller holds the segments' locks, and MERGE,
+ * or else FLUSH.
  */
-extern void vs_bm25_merge_tiers(Relation rel, uint32 max_blocks);
+extern uint32 vs_bm25_merge(Relation rel, const VsBm25Segment *segments, int n, bool merging,
+							IndexBulkDeleteCallback callback, void *callback_state);
+
+/* Merge as long as there are too many segments of a size.  The caller holds MERGE. */
+extern void vs_bm25_merge_tiers(Relation rel);
 
 #endif							/* VECSTORE_BM25_MERGE_H */

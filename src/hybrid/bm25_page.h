@@ -20,9 +20,11 @@
  * raises XX002 where it is met, with the block's number.  Such an index wants REINDEX,
  * but harms nobody.
  *
- * Three heavyweight page locks, taken in this order, order those who write: MERGE
- * (gives segments up for one new one), FLUSH (makes pending rows a segment), APPEND
- * (adds a pending row).  The metapage is changed under its buffer lock.
+ * Heavyweight page locks, taken in this order, order those who write: MERGE (a vacuum
+ * rewrites and merges segments), one for each segment (whoever reads it to give it up),
+ * FLUSH (makes pending rows a segment, or a few small segments one), APPEND (adds a
+ * pending row).  Who holds FLUSH takes locks of segments only if they are free.  The
+ * metapage is changed under its buffer lock.
  */
 #ifndef VECSTORE_BM25_PAGE_H
 #define VECSTORE_BM25_PAGE_H
@@ -42,6 +44,7 @@
 #define VS_BM25_MERGE_LOCK		0
 #define VS_BM25_FLUSH_LOCK		1
 #define VS_BM25_APPEND_LOCK		2
+#define VS_BM25_SEGMENT_LOCKS	3	/* and the block that the segment begins at */
 
 #define VS_BM25_MAX_SEGMENTS	48
 #define VS_BM25_MAX_PENDING		12
@@ -104,8 +107,8 @@ typedef struct VsBm25Meta
 	uint32		nsegments;
 	uint32		npending;		/* pending extents, the oldest first */
 	uint32		nfree;
-	VsBm25Extent merging;		/* being written: free again if nobody does */
-	VsBm25Extent flushing;
+	VsBm25Extent merging;		/* being written by who holds MERGE, */
+	VsBm25Extent flushing;		/* or FLUSH: free again if nobody does */
 	char		tokenizer_version[VS_TOKENIZER_VERSION_BYTES];
 	VsBm25Segment segments[VS_BM25_MAX_SEGMENTS];
 	VsBm25Extent pending[VS_BM25_MAX_PENDING];	/* nblocks: those in use */

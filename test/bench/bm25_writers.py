@@ -8,7 +8,8 @@ own and drops it at the end; needs pgbench. The table has the sentences of nltk_
 Writers insert one of them after the other, each in a transaction of its own; a reader
 asks for the ten best of two words of a sentence. Each row of the output is a run of so many
 seconds: writers without an index, which is what server and machine do by themselves;
-writers with the index; the reader alone; both. Set fsync = off or synchronous_commit = off,
+writers with the index; writers while VACUUM removes a twentieth of the rows and merges; the
+reader alone; both. Set fsync = off or synchronous_commit = off,
 or the disk is what you measure.
 """
 import argparse
@@ -78,7 +79,13 @@ def measure(data, folder, writers, seconds):
     Run(folder, "insert", insert, writers, seconds).report(f"{writers} writers, no index")
     psql("CREATE INDEX nltk_body ON nltk USING vecstore_bm25 (body)")
     Run(folder, "insert", insert, writers, seconds).report(f"{writers} writers")
-    psql("VACUUM nltk")
+    psql("DELETE FROM nltk WHERE random() < 0.05")
+    run = Run(folder, "insert", insert, writers, seconds)
+    vacuums = 0
+    while run.process.poll() is None:
+        psql("VACUUM nltk")
+        vacuums += 1
+    run.report(f"{writers} writers beside {vacuums} VACUUMs")
     Run(folder, "search", search, 1, seconds).report("1 reader")
     both = [(f"{writers} writers beside a reader", Run(folder, "insert", insert, writers, seconds)),
             (f"1 reader beside {writers} writers", Run(folder, "search", search, 1, seconds))]
