@@ -48,7 +48,6 @@
 #include "utils/snapmgr.h"
 
 #define STORE_SCHEMA	"vecstore"
-#define GUARD			"vecstore_guard"
 
 /* Columns of vecstore.namespaces. */
 enum
@@ -328,7 +327,7 @@ tables_of(Oid schema, const char *name)
 List *
 vs_collections_of(Oid schema)
 {
-	return tables_of(schema, GUARD);
+	return tables_of(schema, VS_GUARD);
 }
 
 /* The snapshots in a schema. */
@@ -362,14 +361,14 @@ has_trigger(Oid relid, const char *name)
 bool
 vs_is_collection(Oid relid)
 {
-	return has_trigger(relid, GUARD);
+	return has_trigger(relid, VS_GUARD);
 }
 
 /* Is a table a snapshot of a collection, and nothing else? */
 bool
 vs_is_snapshot(Oid relid)
 {
-	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, GUARD);
+	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, VS_GUARD);
 }
 
 /*
@@ -402,7 +401,7 @@ vecstore_collection(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s.%s\" is no collection", schema_name, name),
-				 errdetail("It lacks the trigger %s.", GUARD)));
+				 errdetail("It lacks the trigger %s.", VS_GUARD)));
 	if (ns.status == VS_SUSPENDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

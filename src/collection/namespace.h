@@ -10,6 +10,9 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+/* The trigger that makes a table a collection. */
+#define VS_GUARD		"vecstore_guard"
+
 /* What a namespace may hold; -1: as much as it likes. */
 typedef enum VsQuota
 {
@@ -40,7 +43,7 @@ typedef struct VsNamespace
 } VsNamespace;
 
 /* The trigger that makes a table a snapshot. */
-#define VS_SNAPSHOT	"vecstore_snapshot"
+#define VS_SNAPSHOT		"vecstore_snapshot"
 
 /* Quotas that want rows to be counted and tables to be measured. */
 #define vs_is_metered(ns) \
