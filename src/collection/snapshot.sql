@@ -3,26 +3,34 @@
 --
 -- A snapshot is a table beside its collection, with the same columns and the
 -- trigger vecstore_snapshot, which refuses whatever would write to it.  The
--- trigger's argument says what the snapshot is called, when it was made and how
--- many rows it has.  Its condition, WHEN ('acme.docs'::regclass IS NOT NULL),
+-- trigger's arguments say how many rows the snapshot has, when it was made (in
+-- microseconds since 1970) and what it is called.  Its condition, WHEN ('acme.docs'::regclass IS NOT NULL),
 -- names the collection: PostgreSQL keeps that right when the collection is
 -- renamed, moved or dumped, and drops no collection that has snapshots.
+--
+-- Anybody who may make tables can make one that looks like a snapshot.  So odd
+-- arguments must not make the view fail, and the owner of a snapshot must be one
+-- who may write the collection.
 --
 -- Row security would leave rows out without a word, so where it applies these
 -- functions fail (row_security = off).
 
 CREATE VIEW vecstore.snapshots WITH (security_barrier) AS
-	SELECT n.nspname AS namespace, d.refobjid::regclass AS collection, a.about ->> 'name' AS name,
-		(a.about ->> 'rows')::bigint AS rows, pg_total_relation_size(c.oid) AS bytes,
-		(a.about ->> 'created_at')::timestamptz AS created_at, c.oid::regclass AS snapshot
+	SELECT n.nspname AS namespace, d.refobjid::regclass AS collection,
+		convert_from(decode(a.about[3], 'escape'), getdatabaseencoding()) AS name, a.about[1]::bigint AS rows,
+		pg_total_relation_size(c.oid) AS bytes,
+		timestamptz 'epoch' + a.about[2]::bigint * interval '1 microsecond' AS created_at, c.oid::regclass AS snapshot
 	FROM pg_catalog.pg_trigger t
 		JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN vecstore.namespaces s ON s.name = n.nspname
 		JOIN pg_catalog.pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
-		CROSS JOIN LATERAL (SELECT convert_from(rtrim(t.tgargs, '\x00'), getdatabaseencoding())::jsonb AS about) a
+		CROSS JOIN LATERAL (SELECT CASE WHEN t.tgnargs = 3 THEN regexp_match(encode(t.tgargs, 'escape'),
+			'^(\d{1,18})\\000(\d{1,16})\\000(.+)\\000$') END AS about) a
 	WHERE t.tgname = 'vecstore_snapshot' AND t.tgfoid = 'vecstore.guard()'::regprocedure
+		AND a.about IS NOT NULL
+		AND has_table_privilege(c.relowner, d.refobjid, 'UPDATE, DELETE, TRUNCATE')
 		AND vecstore.can_see(s.name, s.owner);
 ALTER VIEW vecstore.snapshots OWNER TO @extowner@;
 COMMENT ON VIEW vecstore.snapshots IS 'the snapshots in the namespaces that the current user may use or administer';
@@ -95,8 +103,8 @@ BEGIN
 	GET DIAGNOSTICS done = ROW_COUNT;
 	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (id)', copy);
 	EXECUTE format('CREATE TRIGGER vecstore_snapshot BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
-		FOR EACH STATEMENT WHEN (%L::pg_catalog.regclass IS NOT NULL) EXECUTE FUNCTION vecstore.guard(%L)', copy, place,
-		jsonb_build_object('name', name, 'rows', done, 'created_at', moment));
+		FOR EACH STATEMENT WHEN (%L::pg_catalog.regclass IS NOT NULL) EXECUTE FUNCTION vecstore.guard(%s, %s, %L)', copy, place,
+		done, (extract(epoch FROM moment) * 1000000)::bigint, name);
 	PERFORM vecstore.admit_snapshot(copy::regclass);
 
 	-- As in create_collection; but a snapshot has no row security.

@@ -54,7 +54,7 @@ SELECT is_empty($$SELECT * FROM vecstore.list_snapshots('beta.docs')$$, 'and wit
 
 -- ---- names ----
 CREATE TABLE odd (name text);
-INSERT INTO odd VALUES ('Upper case'), ('it''s'), ('"x"; DROP TABLE acme.docs; --'), ('%I%L%s'), ('\'), ('$$'), ('日本語'), (repeat('x', 63)), (repeat('é', 31)), ('{"name": 1}');
+INSERT INTO odd VALUES ('Upper case'), ('it''s'), ('"x"; DROP TABLE acme.docs; --'), ('%I%L%s'), ('\'), ('$$'), ('日本語'), ('a\000b'), ('\x41'), (repeat('x', 63)), (repeat('é', 31)), ('{"name": 1}');
 SELECT is(run(format('SELECT vecstore.create_snapshot(%L, %L)', 'beta.docs', name)), '0', 'name ' || name) FROM odd;
 SELECT set_eq($$SELECT name FROM vecstore.list_snapshots('beta.docs')$$, 'SELECT name FROM odd', 'listed by these names');
 SELECT is(run(format('SELECT vecstore.restore_snapshot(%L, %L)', 'beta.docs', name)), '0', 'restored: ' || name) FROM odd;
@@ -183,6 +183,25 @@ SELECT is(as_role('regress_vecstore_a', $$SELECT count(*) FROM acme."docs@secure
 SELECT is(as_role('regress_vecstore_a', $$SELECT vecstore.restore_snapshot('acme.docs', 'first')$$), '42501 query would be affected by row-level security policy for table "docs"', 'restored: all or nothing');
 ALTER TABLE acme.docs DISABLE ROW LEVEL SECURITY;
 SELECT is(run($$SELECT vecstore.drop_snapshot('acme.docs', 'secured')$$), '', 'dropped');
+-- What only looks like a snapshot: of a collection of others, or with odd arguments.
+SELECT vecstore.create_collection('acme.other', 2), vecstore.create_collection('beta.own', 2) \gset
+SELECT 'acme.other'::regclass::oid AS other \gset
+CREATE FUNCTION forge(args text, collection text) RETURNS text LANGUAGE sql AS $$
+	SELECT as_role('regress_vecstore_b', format('DROP TABLE IF EXISTS beta.forged; CREATE TABLE beta.forged (id text);
+		CREATE TRIGGER vecstore_snapshot BEFORE INSERT ON beta.forged WHEN (%L::regclass IS NOT NULL) EXECUTE FUNCTION vecstore.guard(%s)', collection, args));
+$$;
+SELECT is(forge($$1, 1, 'forged'$$, :'other'), NULL, 'a snapshot that is none can be made');
+SELECT is_empty($$SELECT * FROM vecstore.list_snapshots('acme.other')$$, 'and is not shown even to a superuser');
+SELECT is(as_role('regress_vecstore_b', $$SELECT vecstore.admit_snapshot('beta.forged')$$), '', 'it gains nothing by being counted');
+CREATE FUNCTION list_forged(args text) RETURNS bigint LANGUAGE sql AS $$
+	SELECT forge(args, 'beta.own');
+	SELECT count(*) FROM vecstore.list_snapshots('beta.own');
+$$;
+SELECT is(list_forged($$1, 2, 'x'$$), 1::bigint, 'one''s own is one''s own');
+SELECT is(list_forged(args), 0::bigint, 'arguments ' || args)
+FROM unnest(ARRAY['', '1', '1, 2', '1, 2, 3, 4', '''x'', 2, 3', '1, ''-1'', 3', '99999999999999999999, 1, 2', '1, 99999999999999999, 2', '1, 2, ''''']) args;
+DROP TABLE beta.forged;
+SELECT is(run($$SELECT vecstore.drop_collection('acme.other')$$), '', 'the collection can be dropped');
 SELECT is(count(*), 0::bigint, 'no SECURITY DEFINER') FROM pg_proc WHERE pronamespace = 'vecstore'::regnamespace AND prosecdef;
 SELECT is(string_agg(p.oid::regprocedure::text, ','), NULL, 'every function has a comment')
 FROM pg_proc p WHERE pronamespace = 'vecstore'::regnamespace AND proname ~ 'snapshot|export|import' AND obj_description(p.oid, 'pg_proc') IS NULL;
