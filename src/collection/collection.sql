@@ -142,14 +142,26 @@ END
 $$;
 COMMENT ON FUNCTION vecstore.get_collection(text) IS 'a collection, its dimension, metric and indexes; an error if there is none';
 
-CREATE FUNCTION vecstore.drop_collection(collection text) RETURNS void
+CREATE FUNCTION vecstore.drop_collection(collection text, cascade boolean DEFAULT false) RETURNS void
 	LANGUAGE plpgsql STRICT AS $$
+DECLARE
+	place regclass;
+	snapshot regclass;
 BEGIN
 	PERFORM vecstore.admit_name(collection);
-	EXECUTE format('DROP TABLE %s', vecstore.collection(collection));
+	place := vecstore.collection(collection);
+	FOR snapshot IN SELECT s.snapshot FROM vecstore.snapshots s WHERE s.collection = place LOOP
+		IF NOT cascade THEN
+			RAISE 'collection % has snapshots', place
+				USING ERRCODE = 'dependent_objects_still_exist', HINT = 'cascade => true drops them, too.';
+		END IF;
+		EXECUTE format('DROP TABLE %s', snapshot);
+	END LOOP;
+	EXECUTE format('DROP TABLE %s', place);
 END
 $$;
-COMMENT ON FUNCTION vecstore.drop_collection(text) IS 'drops a collection with all its rows';
+COMMENT ON FUNCTION vecstore.drop_collection(text, boolean) IS
+	'drops a collection with all its rows; cascade: with its snapshots';
 
 CREATE FUNCTION vecstore.rename_collection(collection text, new_name text) RETURNS regclass
 	LANGUAGE plpgsql STRICT AS $$
@@ -177,6 +189,7 @@ BEGIN
 	max_storage_bytes := quotas.max_storage_bytes;
 	SELECT count(*), coalesce(sum(pg_total_relation_size(c.collection)), 0) INTO collections, storage_bytes
 		FROM vecstore.collections c WHERE c.namespace = quotas.name;
+	storage_bytes := storage_bytes + (SELECT coalesce(sum(s.bytes), 0) FROM vecstore.snapshots s WHERE s.namespace = quotas.name);
 	vectors := vecstore.count_vectors(quotas.name);
 	-- a quota of nothing is used up
 	collections_utilization := CASE max_collections WHEN 0 THEN 1 ELSE collections / max_collections::float8 END;

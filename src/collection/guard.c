@@ -13,7 +13,8 @@
  * snapshot, so that they are right at any isolation level.
  *
  * A collection without a number (its table was restored from a dump, or is new)
- * is counted once, from the table.  So numbers need not be dumped.  Whoever
+ * is counted once, from the table.  So numbers need not be dumped.  A snapshot
+ * has the number 0: its bytes count, its rows do not.  Whoever
  * sets the first quota of a namespace has it counted while no writer is
  * under way (vecstore.recount).
  *
@@ -60,6 +61,7 @@ enum
 PG_FUNCTION_INFO_V1(vecstore_guard);
 PG_FUNCTION_INFO_V1(vecstore_recount);
 PG_FUNCTION_INFO_V1(vecstore_count_vectors);
+PG_FUNCTION_INFO_V1(vecstore_admit_snapshot);
 
 /* ---- The numbers ---- */
 
@@ -187,6 +189,27 @@ count_rows(Oid relid)
 	return rows;
 }
 
+/* Gives a snapshot, whose vectors do not count, a number, so that its bytes do. */
+static void
+note_snapshot(const VsNamespace *ns, Oid snapshot)
+{
+	int64		vectors;
+
+	if (!get_usage(snapshot, &vectors))
+		put_usage(NULL, ns, snapshot, 0);
+}
+
+/* Notes all snapshots of a namespace. */
+static void
+note_snapshots(const VsNamespace *ns)
+{
+	ListCell   *cell;
+
+	foreach(cell, vs_snapshots_of(ns->schema))
+		if (vs_is_snapshot(lfirst_oid(cell)))
+			note_snapshot(ns, lfirst_oid(cell));
+}
+
 /* Counts those collections of a namespace that have no number. */
 static void
 count_missing(const VsNamespace *ns)
@@ -201,6 +224,7 @@ count_missing(const VsNamespace *ns)
 		if (!get_usage(collection, &vectors))
 			put_usage(NULL, ns, collection, count_rows(collection));
 	}
+	note_snapshots(ns);
 	CommandCounterIncrement();
 }
 
@@ -292,7 +316,7 @@ bytes_of_table(Oid relid)
 	return call->isnull ? 0 : DatumGetInt64(result);
 }
 
-/* The bytes of all collections of a namespace, but those not counted yet. */
+/* The bytes of all collections of a namespace and their snapshots, but those not counted yet. */
 static int64
 bytes_of(const VsNamespace *ns)
 {
@@ -368,7 +392,17 @@ check_writable(const VsNamespace *ns)
 				 errhint("vecstore.set_namespace_status() changes that.")));
 }
 
-/* vecstore.guard(): the trigger of collections, for each statement. */
+/* A snapshot stays what it is. */
+static void
+snapshot_error(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s\" is a snapshot and cannot be written", RelationGetRelationName(rel)),
+			 errhint("vecstore.drop_snapshot() drops it.")));
+}
+
+/* vecstore.guard(): the trigger of collections and snapshots, for each statement. */
 Datum
 vecstore_guard(PG_FUNCTION_ARGS)
 {
@@ -381,6 +415,8 @@ vecstore_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("vecstore.guard() is a trigger for statements")));
 	collection = RelationGetRelid(data->tg_relation);
+	if (strcmp(data->tg_trigger->tgname, VS_SNAPSHOT) == 0)
+		snapshot_error(data->tg_relation);
 	vs_get_namespace(RelationGetNamespace(data->tg_relation), &ns);
 	if (TRIGGER_FIRED_BEFORE(data->tg_event))
 		check_writable(&ns);
@@ -442,6 +478,7 @@ vecstore_recount(PG_FUNCTION_ARGS)
 		put_usage(tuple, &ns, lfirst_oid(cell), count_rows(lfirst_oid(cell)));
 		end_usage(&s);
 	}
+	note_snapshots(&ns);
 	CommandCounterIncrement();
 	vs_forget_usage(&ns);
 	PG_RETURN_INT64(vectors_of(&ns));
@@ -469,4 +506,29 @@ vecstore_count_vectors(PG_FUNCTION_ARGS)
 		total += vectors;
 	}
 	PG_RETURN_INT64(total);
+}
+
+/*
+ * vecstore.admit_snapshot(table): an error if its bytes are more than the
+ * namespace's quota allows.  It takes no lock: what others write meanwhile they
+ * are told of themselves.
+ */
+Datum
+vecstore_admit_snapshot(PG_FUNCTION_ARGS)
+{
+	Oid			snapshot = PG_GETARG_OID(0);
+	VsNamespace ns;
+
+	if (!vs_is_snapshot(snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table with OID %u is no snapshot", snapshot)));
+	vs_get_namespace(get_rel_namespace(snapshot), &ns);
+	if (vs_is_metered(&ns))
+	{
+		note_snapshot(&ns, snapshot);
+		CommandCounterIncrement();
+		check_storage(&ns);
+	}
+	PG_RETURN_VOID();
 }

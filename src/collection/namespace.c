@@ -6,7 +6,8 @@
  * table in it that has the trigger vecstore_guard, which calls vecstore.guard().
  * So PostgreSQL's own catalogs are the list of collections: a table that was
  * renamed, moved, dropped or restored by hand needs no second list to be kept
- * in step.
+ * in step.  A snapshot of a collection is a table likewise, with the trigger
+ * vecstore_snapshot.
  *
  * vecstore.namespaces is read here with the latest snapshot, whatever the
  * transaction's isolation level, and whoever asks: a quota holds for a
@@ -47,7 +48,6 @@
 #include "utils/snapmgr.h"
 
 #define STORE_SCHEMA	"vecstore"
-#define GUARD			"vecstore_guard"
 
 /* Columns of vecstore.namespaces. */
 enum
@@ -294,17 +294,17 @@ vs_lock_namespace(Oid schema)
 
 /* ---- Collections ---- */
 
-/* Does a table's trigger make it a collection? */
+/* Is it a trigger of ours, of this name? */
 static bool
-is_guard(const char *name, Oid function)
+is_trigger(Form_pg_trigger trigger, const char *name)
 {
-	return strcmp(name, GUARD) == 0 &&
-		get_func_namespace(function) == get_namespace_oid(STORE_SCHEMA, false);
+	return strcmp(NameStr(trigger->tgname), name) == 0 &&
+		get_func_namespace(trigger->tgfoid) == get_namespace_oid(STORE_SCHEMA, false);
 }
 
-/* The collections of a schema, ordered by oid. */
-List *
-vs_collections_of(Oid schema)
+/* The tables of a schema that have a trigger of ours, ordered by oid. */
+static List *
+tables_of(Oid schema, const char *name)
 {
 	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 0, NULL);
@@ -315,10 +315,43 @@ vs_collections_of(Oid schema)
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (is_guard(NameStr(trigger->tgname), trigger->tgfoid) &&
-			get_rel_namespace(trigger->tgrelid) == schema)
+		if (is_trigger(trigger, name) && get_rel_namespace(trigger->tgrelid) == schema)
 			result = lappend_oid(result, trigger->tgrelid);
 	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* The collections of a schema. */
+List *
+vs_collections_of(Oid schema)
+{
+	return tables_of(schema, VS_GUARD);
+}
+
+/* The snapshots in a schema. */
+List *
+vs_snapshots_of(Oid schema)
+{
+	return tables_of(schema, VS_SNAPSHOT);
+}
+
+/* Has a table a trigger of ours? */
+static bool
+has_trigger(Oid relid, const char *name)
+{
+	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key[2];
+	HeapTuple	tuple;
+	bool		result;
+
+	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 2, key);
+	tuple = systable_getnext(scan);
+	result = HeapTupleIsValid(tuple) && is_trigger((Form_pg_trigger) GETSTRUCT(tuple), name);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
@@ -328,20 +361,14 @@ vs_collections_of(Oid schema)
 bool
 vs_is_collection(Oid relid)
 {
-	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key[2];
-	HeapTuple	tuple;
-	bool		result;
+	return has_trigger(relid, VS_GUARD);
+}
 
-	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(GUARD));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 2, key);
-	tuple = systable_getnext(scan);
-	result = HeapTupleIsValid(tuple) && is_guard(GUARD, ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return result;
+/* Is a table a snapshot of a collection, and nothing else? */
+bool
+vs_is_snapshot(Oid relid)
+{
+	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, VS_GUARD);
 }
 
 /*
@@ -374,7 +401,7 @@ vecstore_collection(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s.%s\" is no collection", schema_name, name),
-				 errdetail("It lacks the trigger %s.", GUARD)));
+				 errdetail("It lacks the trigger %s.", VS_GUARD)));
 	if (ns.status == VS_SUSPENDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -10,6 +10,9 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+/* The trigger that makes a table a collection. */
+#define VS_GUARD		"vecstore_guard"
+
 /* What a namespace may hold; -1: as much as it likes. */
 typedef enum VsQuota
 {
@@ -39,6 +42,9 @@ typedef struct VsNamespace
 	int64		quota[VS_QUOTA_COUNT];
 } VsNamespace;
 
+/* The trigger that makes a table a snapshot. */
+#define VS_SNAPSHOT		"vecstore_snapshot"
+
 /* Quotas that want rows to be counted and tables to be measured. */
 #define vs_is_metered(ns) \
 	((ns)->quota[VS_MAX_VECTORS] >= 0 || (ns)->quota[VS_MAX_STORAGE_BYTES] >= 0)
@@ -49,7 +55,9 @@ extern bool vs_find_namespace(Oid schema, VsNamespace *ns);
 extern void vs_get_namespace(Oid schema, VsNamespace *ns);
 extern void vs_lock_namespace(Oid schema);
 extern List *vs_collections_of(Oid schema);
+extern List *vs_snapshots_of(Oid schema);
 extern bool vs_is_collection(Oid relid);
+extern bool vs_is_snapshot(Oid relid);
 extern bool vs_is_manager(void);
 extern Snapshot vs_latest_snapshot(void);
 extern void vs_forget_usage(const VsNamespace *ns);

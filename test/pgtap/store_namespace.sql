@@ -208,7 +208,7 @@ SELECT is(array_agg(p.oid::regprocedure::text), NULL, 'no function runs with its
 FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'vecstore'
 WHERE p.prosecdef;
-SELECT is(string_agg(c.relname, ',' ORDER BY c.relname), 'collections,namespace_list', 'everybody reads two views, which show one''s own')
+SELECT is(string_agg(c.relname, ',' ORDER BY c.relname), 'collections,namespace_list,snapshots', 'everybody reads three views, which show one''s own')
 FROM pg_class c WHERE relnamespace = 'vecstore'::regnamespace AND has_table_privilege('regress_vecstore_a', c.oid, 'SELECT');
 SELECT is(array_agg(c.relname::text), NULL, 'and writes nothing')
 FROM pg_class c WHERE relnamespace = 'vecstore'::regnamespace AND relkind IN ('r', 'v')
