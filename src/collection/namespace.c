@@ -47,7 +47,6 @@
 #include "utils/snapmgr.h"
 
 #define STORE_SCHEMA	"vecstore"
-#define GUARD			"vecstore_guard"
 
 /* Columns of vecstore.namespaces. */
 enum
@@ -298,7 +297,7 @@ vs_lock_namespace(Oid schema)
 static bool
 is_guard(const char *name, Oid function)
 {
-	return strcmp(name, GUARD) == 0 &&
+	return strcmp(name, VS_GUARD) == 0 &&
 		get_func_namespace(function) == get_namespace_oid(STORE_SCHEMA, false);
 }
 
@@ -335,13 +334,41 @@ vs_is_collection(Oid relid)
 	bool		result;
 
 	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(GUARD));
+	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(VS_GUARD));
 	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 2, key);
 	tuple = systable_getnext(scan);
-	result = HeapTupleIsValid(tuple) && is_guard(GUARD, ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
+	result = HeapTupleIsValid(tuple) && is_guard(VS_GUARD, ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return result;
+}
+
+/* The table of a collection that may be read now, and its namespace; else an error. */
+Oid
+vs_find_collection(text *whole_name, VsNamespace *ns)
+{
+	char	   *schema_name;
+	char	   *name;
+	Oid			relid;
+
+	read_collection_name(whole_name, &schema_name, &name);
+	get_namespace_by_name(schema_name, ns);
+	relid = get_relname_relid(name, ns->schema);
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("collection \"%s\" does not exist in namespace \"%s\"", name, schema_name),
+				 errhint("vecstore.create_collection() makes collections, vecstore.list_collections() shows those there are.")));
+	if (!vs_is_collection(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s.%s\" is no collection", schema_name, name),
+				 errdetail("It lacks the trigger %s.", VS_GUARD)));
+	if (ns->status == VS_SUSPENDED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("namespace \"%s\" is suspended", schema_name)));
+	return relid;
 }
 
 /*
@@ -353,8 +380,6 @@ Datum
 vecstore_collection(PG_FUNCTION_ARGS)
 {
 	int32		batch = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-	char	   *schema_name;
-	char	   *name;
 	VsNamespace ns;
 	Oid			relid;
 
@@ -362,27 +387,11 @@ vecstore_collection(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a collection needs a name")));
-	read_collection_name(PG_GETARG_TEXT_PP(0), &schema_name, &name);
-	get_namespace_by_name(schema_name, &ns);
-	relid = get_relname_relid(name, ns.schema);
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("collection \"%s\" does not exist in namespace \"%s\"", name, schema_name),
-				 errhint("vecstore.create_collection() makes collections, vecstore.list_collections() shows those there are.")));
-	if (!vs_is_collection(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s.%s\" is no collection", schema_name, name),
-				 errdetail("It lacks the trigger %s.", GUARD)));
-	if (ns.status == VS_SUSPENDED)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("namespace \"%s\" is suspended", schema_name)));
+	relid = vs_find_collection(PG_GETARG_TEXT_PP(0), &ns);
 	if (ns.quota[VS_MAX_BATCH_SIZE] >= 0 && batch > ns.quota[VS_MAX_BATCH_SIZE])
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("%d rows are more than namespace \"%s\" takes in one batch", batch, schema_name),
+				 errmsg("%d rows are more than namespace \"%s\" takes in one batch", batch, NameStr(ns.name)),
 				 errdetail("max_batch_size is " INT64_FORMAT ".", ns.quota[VS_MAX_BATCH_SIZE])));
 	PG_RETURN_OID(relid);
 }

@@ -10,6 +10,9 @@
 #include "utils/rel.h"
 #include "utils/snapshot.h"
 
+/* The trigger that makes a table a collection. */
+#define VS_GUARD		"vecstore_guard"
+
 /* What a namespace may hold; -1: as much as it likes. */
 typedef enum VsQuota
 {
@@ -50,6 +53,7 @@ extern void vs_get_namespace(Oid schema, VsNamespace *ns);
 extern void vs_lock_namespace(Oid schema);
 extern List *vs_collections_of(Oid schema);
 extern bool vs_is_collection(Oid relid);
+extern Oid	vs_find_collection(text *whole_name, VsNamespace *ns);
 extern bool vs_is_manager(void);
 extern Snapshot vs_latest_snapshot(void);
 extern void vs_forget_usage(const VsNamespace *ns);
