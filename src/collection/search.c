@@ -23,6 +23,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "collection/namespace.h"
+#include "collection/search.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "filter/filter_sql.h"
@@ -168,16 +169,25 @@ vecstore_admit_search(PG_FUNCTION_ARGS)
 
 /* ---- The statement ---- */
 
-/* Names and operators of the metrics. */
-static const struct
-{
-	const char *name;
-	const char *operator;
-} metrics[] = {
-#define VS_METRIC_ROW(ID, name, operator, function) {#name, operator},
-	VS_METRICS(VS_METRIC_ROW)
-#undef VS_METRIC_ROW
+/* The operators of the metrics. */
+static const char *const operators[VS_METRIC_COUNT] = {
+#define VS_METRIC_OPERATOR(ID, name, operator, function) operator,
+	VS_METRICS(VS_METRIC_OPERATOR)
+#undef VS_METRIC_OPERATOR
 };
+
+/* The metric of a name; false if there is none. */
+bool
+vs_metric_of_name(const char *name, VsMetric *metric)
+{
+	for (int m = 0; m < VS_METRIC_COUNT; m++)
+		if (strcmp(vs_metric_name(m), name) == 0)
+		{
+			*metric = m;
+			return true;
+		}
+	return false;
+}
 
 /* The metric of a collection is the argument of its trigger; false if that is none. */
 static bool
@@ -189,14 +199,8 @@ find_metric(Relation rel, VsMetric *metric)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
 
-		if (strcmp(trigger->tgname, VS_GUARD) != 0 || trigger->tgnargs < 1)
-			continue;
-		for (int m = 0; m < VS_METRIC_COUNT; m++)
-			if (strcmp(metrics[m].name, trigger->tgargs[0]) == 0)
-			{
-				*metric = m;
-				return true;
-			}
+		if (strcmp(trigger->tgname, VS_GUARD) == 0 && trigger->tgnargs > 0)
+			return vs_metric_of_name(trigger->tgargs[0], metric);
 	}
 	return false;
 }
@@ -270,7 +274,7 @@ statement(const Search *search)
 					 "(SELECT t.id, t.embedding OPERATOR(%s.%s) $1 AS d, t.metadata, t.document%s FROM %s t "
 					 "WHERE t.deleted_at IS NULL",
 					 score(search->metric), search->with_embedding ? ", embedding" : "",
-					 schema_of_type(search->type), metrics[search->metric].operator,
+					 schema_of_type(search->type), operators[search->metric],
 					 search->with_embedding ? ", t.embedding" : "", search->table);
 	if (search->filter)
 		appendStringInfo(&sql, " AND %s", search->filter);
