@@ -24,6 +24,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -44,6 +45,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 
 #define STORE_SCHEMA	"vecstore"
@@ -323,23 +325,22 @@ vs_collections_of(Oid schema)
 	return result;
 }
 
-/* Is a table a collection? */
+/* Is a table a collection?  The relation cache knows its triggers: every search asks. */
 bool
 vs_is_collection(Oid relid)
 {
-	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key[2];
-	HeapTuple	tuple;
-	bool		result;
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		result = false;
 
-	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(VS_GUARD));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 2, key);
-	tuple = systable_getnext(scan);
-	result = HeapTupleIsValid(tuple) && is_guard(VS_GUARD, ((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		result = result || is_guard(trigger->tgname, trigger->tgfoid);
+	}
+	relation_close(rel, AccessShareLock);
 	return result;
 }
 
