@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what the store's functions cost beside hand-written SQL.
 
-usage: store.py [--rows N] [--dims N] [--queries N] [--rounds N] [--batch N]
+usage: store.py [--rows N] [--dims N] [--queries N] [--rounds N] [--loads N] [--batch N]
                 [--only query|upsert]
 
 Connects like psql (PGHOST, PGUSER, ...) to a server in which vecstore is
@@ -10,13 +10,14 @@ namespace of its own, store_bench, and drops it at the end. Needs the right to
 make namespaces, and no module beyond Python's own.
 
 query: vecstore.query() and the same SELECT, prepared and planned anew each
-time, in turns in one session, over N query vectors a round; the median over the
-rounds of the mean time of one query, without and with a filter. Times are taken
-in the server, so no round trip to a client hides a difference.
+time, in turns in one session, over N query vectors a round; of the rounds the
+best, since others may use the machine, and of that the mean time of one query,
+without and with a filter. Times are taken in the server, so no round trip to a
+client hides a difference.
 
 upsert: N rows into a collection with its three indexes, by upsert_batch() in
-batches and by INSERT ... SELECT of the same batches, in turns, each into a new
-collection; the medians. Prints Markdown tables.
+batches and by INSERT ... SELECT of the same batches, in turns, --loads of each
+into new collections; the medians. Prints Markdown tables.
 """
 import argparse
 import statistics
@@ -126,7 +127,7 @@ FROM store_bench_source.batch WHERE b = {b} \\gset
 """
     batches = range((options.rows + options.batch - 1) // options.batch)
     times = {by_insert: [], by_upsert: []}
-    for _ in range(options.rounds):
+    for _ in range(options.loads):
         for statement, taken in times.items():
             load = "".join(statement.format(b=b) for b in batches)
             taken.append(float(psql(collection(str(options.dims)) + milliseconds(load))[-1]))
@@ -142,8 +143,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100000)
     parser.add_argument("--dims", type=int, default=384)
-    parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--loads", type=int, default=3)
     parser.add_argument("--batch", type=int, default=10000)
     parser.add_argument("--only", choices=["query", "upsert"])
     options = parser.parse_args()
