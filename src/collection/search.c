@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "am/am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "collection/namespace.h"
 #include "collection/search.h"
@@ -432,7 +433,7 @@ run(FunctionCallInfo fcinfo, Search *search, int embedding, Datum min_score)
 	vs_check_typmod(vector->dim, search->typmod);
 	set_param(params, 0, search->type, PointerGetDatum(vector), false);
 	set_param(params, 1, FLOAT8OID, min_score, !search->has_min_score);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	vs_raise_ef_search((int) Min((int64) search->limit + search->offset, VS_MAX_EF_SEARCH));
 	SPI_connect();
 	execute(fcinfo, get_plan(search, statement(search)), params);
