@@ -27,7 +27,8 @@ SQL_PARTS = $(wildcard src/type/type.sql src/type/hash_embedding.sql src/am/am.s
 	src/hybrid/tokenize.sql src/hybrid/hybrid.sql src/hybrid/bm25.sql src/hybrid/bm25_highlight.sql \
 	src/hybrid/hybrid_search.sql \
 	src/collection/namespace.sql src/collection/quota.sql src/collection/collection.sql \
-	src/collection/record.sql src/collection/snapshot.sql src/collection/split_text.sql src/collection/evaluation.sql src/collection/cache.sql)
+	src/collection/record.sql src/collection/snapshot.sql src/collection/search.sql \
+	src/collection/split_text.sql src/collection/evaluation.sql src/collection/cache.sql)
 DATA_built = $(EXTENSION:%=%--$(EXTVERSION).sql)
 EXTRA_CLEAN = test/unit/build build/gen
 

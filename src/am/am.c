@@ -24,6 +24,22 @@ bool		vs_explain = false;
 
 static relopt_kind options_kind;
 
+/*
+ * What comes after the first ef_search rows is found less surely.  The caller
+ * has opened a GUC nest level, and closes it after the search.
+ */
+void
+vs_raise_ef_search(int rows)
+{
+	char		value[16];
+
+	if (vs_ef_search >= rows)
+		return;
+	snprintf(value, sizeof(value), "%d", Min(rows, VS_MAX_EF_SEARCH));
+	set_config_option("vecstore.ef_search", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+					  true, 0, false);
+}
+
 static relopt_enum_elt_def quantization_values[] = {
 	{"auto", VS_QUANTIZATION_AUTO},
 	{"none", VS_QUANTIZATION_NONE},

@@ -34,6 +34,9 @@ extern int	vs_ef_search;
 extern bool vs_strict_order;
 extern bool vs_explain;
 
+/* Let searches keep as many vertices as rows are wanted, until the GUC nest level ends. */
+extern void vs_raise_ef_search(int rows);
+
 /* The one support function of an operator class: which metric it is. */
 #define VS_METRIC_PROC		1
 

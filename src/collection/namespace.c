@@ -25,6 +25,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
 #include "access/table.h"
@@ -45,6 +46,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 
 #define STORE_SCHEMA	"vecstore"
@@ -296,10 +298,10 @@ vs_lock_namespace(Oid schema)
 
 /* Is it a trigger of ours, of this name? */
 static bool
-is_trigger(Form_pg_trigger trigger, const char *name)
+is_trigger(const char *found, Oid function, const char *name)
 {
-	return strcmp(NameStr(trigger->tgname), name) == 0 &&
-		get_func_namespace(trigger->tgfoid) == get_namespace_oid(STORE_SCHEMA, false);
+	return strcmp(found, name) == 0 &&
+		get_func_namespace(function) == get_namespace_oid(STORE_SCHEMA, false);
 }
 
 /* The tables of a schema that have a trigger of ours, ordered by oid. */
@@ -315,7 +317,7 @@ tables_of(Oid schema, const char *name)
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (is_trigger(trigger, name) && get_rel_namespace(trigger->tgrelid) == schema)
+		if (is_trigger(NameStr(trigger->tgname), trigger->tgfoid, name) && get_rel_namespace(trigger->tgrelid) == schema)
 			result = lappend_oid(result, trigger->tgrelid);
 	}
 	systable_endscan(scan);
@@ -337,23 +339,22 @@ vs_snapshots_of(Oid schema)
 	return tables_of(schema, VS_SNAPSHOT);
 }
 
-/* Has a table a trigger of ours? */
+/* Has a table a trigger of ours?  The relation cache knows: every search asks. */
 static bool
 has_trigger(Oid relid, const char *name)
 {
-	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key[2];
-	HeapTuple	tuple;
-	bool		result;
+	Relation	rel = try_relation_open(relid, AccessShareLock);
+	bool		result = false;
 
-	ScanKeyInit(&key[0], Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[1], Anum_pg_trigger_tgname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
-	scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 2, key);
-	tuple = systable_getnext(scan);
-	result = HeapTupleIsValid(tuple) && is_trigger((Form_pg_trigger) GETSTRUCT(tuple), name);
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
+	if (rel == NULL)
+		return false;
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &rel->trigdesc->triggers[i];
+
+		result = result || is_trigger(trigger->tgname, trigger->tgfoid, name);
+	}
+	relation_close(rel, AccessShareLock);
 	return result;
 }
 
@@ -371,27 +372,17 @@ vs_is_snapshot(Oid relid)
 	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, VS_GUARD);
 }
 
-/*
- * vecstore.collection(name, batch): the table of a collection, for reading.  A
- * trigger looks after writing, but for the size of a batch, which it sees too
- * late to save the work.
- */
-Datum
-vecstore_collection(PG_FUNCTION_ARGS)
+/* The table of a collection that may be read now, and its namespace; else an error. */
+Oid
+vs_find_collection(text *whole_name, VsNamespace *ns)
 {
-	int32		batch = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	char	   *schema_name;
 	char	   *name;
-	VsNamespace ns;
 	Oid			relid;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("a collection needs a name")));
-	read_collection_name(PG_GETARG_TEXT_PP(0), &schema_name, &name);
-	get_namespace_by_name(schema_name, &ns);
-	relid = get_relname_relid(name, ns.schema);
+	read_collection_name(whole_name, &schema_name, &name);
+	get_namespace_by_name(schema_name, ns);
+	relid = get_relname_relid(name, ns->schema);
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -402,14 +393,34 @@ vecstore_collection(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s.%s\" is no collection", schema_name, name),
 				 errdetail("It lacks the trigger %s.", VS_GUARD)));
-	if (ns.status == VS_SUSPENDED)
+	if (ns->status == VS_SUSPENDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("namespace \"%s\" is suspended", schema_name)));
+	return relid;
+}
+
+/*
+ * vecstore.collection(name, batch): the table of a collection, for reading.  A
+ * trigger looks after writing, but for the size of a batch, which it sees too
+ * late to save the work.
+ */
+Datum
+vecstore_collection(PG_FUNCTION_ARGS)
+{
+	int32		batch = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	VsNamespace ns;
+	Oid			relid;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("a collection needs a name")));
+	relid = vs_find_collection(PG_GETARG_TEXT_PP(0), &ns);
 	if (ns.quota[VS_MAX_BATCH_SIZE] >= 0 && batch > ns.quota[VS_MAX_BATCH_SIZE])
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("%d rows are more than namespace \"%s\" takes in one batch", batch, schema_name),
+				 errmsg("%d rows are more than namespace \"%s\" takes in one batch", batch, NameStr(ns.name)),
 				 errdetail("max_batch_size is " INT64_FORMAT ".", ns.quota[VS_MAX_BATCH_SIZE])));
 	PG_RETURN_OID(relid);
 }

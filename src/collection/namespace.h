@@ -58,6 +58,7 @@ extern List *vs_collections_of(Oid schema);
 extern List *vs_snapshots_of(Oid schema);
 extern bool vs_is_collection(Oid relid);
 extern bool vs_is_snapshot(Oid relid);
+extern Oid	vs_find_collection(text *whole_name, VsNamespace *ns);
 extern bool vs_is_manager(void);
 extern Snapshot vs_latest_snapshot(void);
 extern void vs_forget_usage(const VsNamespace *ns);

@@ -428,22 +428,6 @@ make_params(FunctionCallInfo fcinfo, const Search *search)
 	return params;
 }
 
-/*
- * Let a search keep as many vertices as there are candidates, for as long as the
- * statement runs: what comes after the first ef_search rows is found less surely.
- */
-static void
-raise_ef_search(int candidates)
-{
-	char		value[16];
-
-	if (vs_ef_search >= candidates)
-		return;
-	snprintf(value, sizeof(value), "%d", Min(candidates, VS_MAX_EF_SEARCH));
-	set_config_option("vecstore.ef_search", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-					  true, 0, false);
-}
-
 /* Run the statement; its rows are the function's result. */
 static void
 run(FunctionCallInfo fcinfo, const char *sql, ParamListInfo params, int candidates)
@@ -453,7 +437,7 @@ run(FunctionCallInfo fcinfo, const char *sql, ParamListInfo params, int candidat
 	int			level = NewGUCNestLevel();
 
 	InitMaterializedSRF(fcinfo, 0);
-	raise_ef_search(candidates);
+	vs_raise_ef_search(candidates);
 	SPI_connect();
 	options.params = params;
 	options.read_only = true;
