@@ -398,9 +398,11 @@ SELECT outcome('SELECT id FROM docs ORDER BY body <@> bm25_query(''w0'', ' || ma
 CREATE TABLE pairs (id serial, title text, body text, n int) WITH (fillfactor = 50);
 INSERT INTO pairs (title, body, n) SELECT 'w' || i % 3 || ' w1', repeat('w' || i % 4 || ' ', 1 + i % 5), 0 FROM generate_series(1, 400) i;
 CREATE INDEX pairs_body ON pairs USING vecstore_bm25 (body);
+BEGIN;
 UPDATE pairs SET n = n + 1 WHERE id % 2 = 0;
 UPDATE pairs SET n = n + 1 WHERE id % 4 = 0;
 SELECT pg_stat_get_xact_tuples_hot_updated('pairs'::regclass) > 200 AS hot;
+COMMIT;
 -- ranks beside those of copies, whose place in memory tells nothing
 CREATE FUNCTION same_ranks(query text) RETURNS TABLE (rows bigint, body_same bool, title_same bool, titles_rank bool) LANGUAGE sql AS $$
 	WITH found AS MATERIALIZED (
