@@ -2,6 +2,7 @@
 """Top-k text search beside pg_textsearch and pg_fts: build, size, latency.
 
 usage: text_compare.py [--data DIR] [--docs N] [--only CORPUS] [--systems NAME ...] [--queries N]
+       text_compare.py --exact [--docs N]
 
 Connects like psql to a PostgreSQL 18 server that has the three extensions (for
 pg_textsearch also in shared_preload_libraries), and makes a database for each, which
@@ -13,7 +14,11 @@ Build: from CREATE INDEX to its end; two times, the better one counts.  Latency:
 the server, one session, SELECT id ... ORDER BY score LIMIT 10 with the query as a
 literal, planning included; each query runs three times, the first is not counted; the
 systems take turns after each number of terms.  Agreement: how many of vecstore's
-ten rows the peer has in its ten, the tenth place's ties aside.
+ten rows the peer has in its ten.  A peer that has no row for a query counts 0.
+
+With --exact: vecstore alone, tokenizer `whitespace`, a third of the documents inserted
+behind the index, every tenth deleted; the 1,000 best rows of an index scan, in order,
+beside those of a sort of all rows by score and place.
 """
 import argparse
 import gzip
@@ -169,6 +174,41 @@ def compare(corpus, path, systems, nqueries):
         psql("postgres", f"DROP DATABASE text_{system}")
 
 
+EXACT = """
+CREATE EXTENSION vecstore;
+CREATE TABLE docs (id int, body text);
+CREATE TABLE loaded (id int, body text);
+\\copy loaded FROM '{path}'
+INSERT INTO docs SELECT * FROM loaded WHERE id % 3 <> 0;
+CREATE INDEX docs_index ON docs USING vecstore_bm25 (body) WITH (tokenizer = 'whitespace');
+INSERT INTO docs SELECT * FROM loaded WHERE id % 3 = 0;
+DELETE FROM docs WHERE id % 10 = 0;
+SELECT segments, pending_pages FROM bm25_index_info('docs_index');
+CREATE FUNCTION best(words text, by_index bool) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+    PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_indexscan', by_index::text, true);
+    EXECUTE format('SELECT string_agg(id || '' '' || s, '','') FROM (SELECT id, body <@> bm25_query(%L, ''docs_index'') AS s
+        FROM docs ORDER BY body <@> bm25_query(%L, ''docs_index'') %s LIMIT 1000) x', words, words, CASE WHEN NOT by_index THEN ', ctid' END)
+        INTO result;
+    RETURN result;
+END $$;
+"""
+
+
+def check_exact(path, nqueries):
+    psql("postgres", "DROP DATABASE IF EXISTS text_exact")
+    psql("postgres", "CREATE DATABASE text_exact")
+    print("segments, pending pages:", psql("text_exact", EXACT.format(path=path)).strip())
+    different = 0
+    queries = draw_queries(path, nqueries)
+    for _, words in queries:
+        output = psql("text_exact", f"SELECT best('{words}', true) = best('{words}', false)")
+        different += output.strip() != "t"
+    print(f"{different} of {len(queries)} queries differ")
+    psql("postgres", "DROP DATABASE text_exact")
+
+
 def main():
     parser = argparse.ArgumentParser(description="vecstore_bm25 beside pg_textsearch and pg_fts")
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[3] / "shared/data")
@@ -176,7 +216,14 @@ def main():
     parser.add_argument("--only", choices=("nltk", "zipf"))
     parser.add_argument("--systems", nargs="+", choices=tuple(SYSTEMS), default=list(SYSTEMS))
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--exact", action="store_true")
     options = parser.parse_args()
+    if options.exact:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            synthetic(options.docs, os.path.join(folder, "docs"))
+            check_exact(os.path.join(folder, "docs"), min(options.queries, 5))
+        return
     print("| corpus | system | build s | MB | p50 ms at 1 / 2 / 4 / 8 terms | p95 | agreement |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
