@@ -244,9 +244,6 @@ void
 vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan)
 {
 	memset(shared, 0, sizeof(VsBuildShared));
-	shared->heap = RelationGetRelid(build->heap);
-	shared->index = RelationGetRelid(build->rel);
-	shared->concurrent = build->info->ii_Concurrent;
 	shared->meta = build->meta;
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u32(&shared->full, 0);

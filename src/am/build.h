@@ -12,13 +12,11 @@
 #ifndef VECSTORE_BUILD_H
 #define VECSTORE_BUILD_H
 
-#include "access/parallel.h"
-#include "access/tableam.h"
 #include "am/am.h"
 #include "am/insert.h"
 #include "am/list.h"
 #include "am/memgraph.h"
-#include "nodes/execnodes.h"
+#include "parallel.h"
 #include "storage/barrier.h"
 
 /* Phases, in the barrier's numbers. */
@@ -51,9 +49,7 @@ typedef struct VsBuildLayout
 /* What all processes of a build share; VsMemShared follows. */
 typedef struct VsBuildShared
 {
-	Oid			heap;
-	Oid			index;
-	bool		concurrent;
+	VsParallelShared parallel;
 	Barrier		barrier;
 	VsMeta		meta;			/* as it will be written */
 	VsBuildLayout layout;
@@ -111,7 +107,7 @@ typedef struct VsBuild
 
 extern Size vs_build_shared_bytes(const VsIndex *index, const VsBuildPlan *plan);
 
-/* Set up what is shared; the arena is for the caller. */
+/* Set up what is shared, but for its first member; the arena is for the caller. */
 extern void vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan);
 
 /*

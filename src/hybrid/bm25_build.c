@@ -16,25 +16,17 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
-#include "catalog/index.h"
 #include "commands/progress.h"
-#include "executor/instrument.h"
 #include "hybrid/bm25_am.h"
 #include "hybrid/bm25_merge.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
-#include "pgstat.h"
+#include "parallel.h"
 #include "port/atomics.h"
 #include "storage/sharedfileset.h"
 #include "storage/spin.h"
-#include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 /* Phases in pg_stat_progress_create_index; the first is the server's. */
 #define PHASE_SCAN		(PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE + 1)
@@ -44,19 +36,10 @@
 /* A process that has so many runs makes one of the smaller half. */
 #define MAX_RUNS		16
 
-/* Keys of the shared memory's table of contents. */
-#define KEY_SHARED		UINT64CONST(0xFF8B000000000001)
-#define KEY_SCAN		UINT64CONST(0xFF8B000000000002)
-#define KEY_QUERY		UINT64CONST(0xFF8B000000000003)
-#define KEY_WAL			UINT64CONST(0xFF8B000000000004)
-#define KEY_BUFFERS		UINT64CONST(0xFF8B000000000005)
-
 /* What the processes share: what is to be done, and what each has made. */
 typedef struct Shared
 {
-	Oid			heap;
-	Oid			index;
-	bool		concurrent;
+	VsParallelShared parallel;
 	Size		limit;			/* bytes of memory for each process */
 	SharedFileSet files;
 	pg_atomic_uint64 rows;
@@ -84,16 +67,6 @@ typedef struct Build
 	double		heap_rows;
 	double		rows;
 } Build;
-
-/* Everything the leader holds of a parallel build. */
-typedef struct Leader
-{
-	ParallelContext *context;
-	Snapshot	snapshot;
-	ParallelTableScanDesc scan;
-	WalUsage   *wal;
-	BufferUsage *buffers;
-} Leader;
 
 char *
 vs_bm25_build_phase(int64 phase)
@@ -244,101 +217,49 @@ take_part(Build *build, int process, TableScanDesc scan)
 }
 
 static Size
-shared_bytes(const ParallelContext *context)
+shared_bytes(int nworkers)
 {
-	return offsetof(Shared, runs) + (context->nworkers + 1) * sizeof(VsBm25Segment);
-}
-
-/* Reserve the shared memory. */
-static void
-estimate(Leader *leader, const Build *build)
-{
-	shm_toc_estimator *estimator = &leader->context->estimator;
-	int			nworkers = leader->context->nworkers;
-
-	shm_toc_estimate_chunk(estimator, shared_bytes(leader->context));
-	shm_toc_estimate_chunk(estimator, table_parallelscan_estimate(build->heap, leader->snapshot));
-	shm_toc_estimate_chunk(estimator, mul_size(sizeof(WalUsage), nworkers));
-	shm_toc_estimate_chunk(estimator, mul_size(sizeof(BufferUsage), nworkers));
-	shm_toc_estimate_keys(estimator, 4);
-	if (debug_query_string)
-	{
-		shm_toc_estimate_chunk(estimator, strlen(debug_query_string) + 1);
-		shm_toc_estimate_keys(estimator, 1);
-	}
-}
-
-static Shared *
-create_shared(const Leader *leader, const Build *build)
-{
-	Shared	   *shared = shm_toc_allocate(leader->context->toc, shared_bytes(leader->context));
-
-	memset(shared, 0, shared_bytes(leader->context));
-	shared->heap = RelationGetRelid(build->heap);
-	shared->index = RelationGetRelid(build->rel);
-	shared->concurrent = build->info->ii_Concurrent;
-	shared->limit = build->limit / (leader->context->nworkers + 1);
-	SharedFileSetInit(&shared->files, leader->context->seg);
-	pg_atomic_init_u64(&shared->rows, 0);
-	SpinLockInit(&shared->mutex);
-	return shared;
+	return offsetof(Shared, runs) + (nworkers + 1) * sizeof(VsBm25Segment);
 }
 
 /* Fill the shared memory. */
 static void
-fill(Leader *leader, Build *build)
+fill(VsParallelLeader *leader, void *arg)
 {
-	shm_toc    *toc = leader->context->toc;
-	int			nworkers = leader->context->nworkers;
+	Build	   *build = arg;
+	Shared	   *shared = leader->shared;
 
-	build->shared = create_shared(leader, build);
-	shm_toc_insert(toc, KEY_SHARED, build->shared);
-	leader->scan = shm_toc_allocate(toc, table_parallelscan_estimate(build->heap, leader->snapshot));
-	table_parallelscan_initialize(build->heap, leader->scan, leader->snapshot);
-	shm_toc_insert(toc, KEY_SCAN, leader->scan);
-	leader->wal = shm_toc_allocate(toc, mul_size(sizeof(WalUsage), nworkers));
-	shm_toc_insert(toc, KEY_WAL, leader->wal);
-	leader->buffers = shm_toc_allocate(toc, mul_size(sizeof(BufferUsage), nworkers));
-	shm_toc_insert(toc, KEY_BUFFERS, leader->buffers);
-	if (debug_query_string)
-	{
-		char	   *query = shm_toc_allocate(toc, strlen(debug_query_string) + 1);
-
-		strcpy(query, debug_query_string);
-		shm_toc_insert(toc, KEY_QUERY, query);
-	}
+	memset(shared, 0, shared_bytes(leader->context->nworkers));
+	shared->limit = build->limit / (leader->context->nworkers + 1);
+	SharedFileSetInit(&shared->files, leader->context->seg);
+	pg_atomic_init_u64(&shared->rows, 0);
+	SpinLockInit(&shared->mutex);
+	build->shared = shared;
 }
 
 /* Give everything back. */
 static void
-end_parallel(Leader *leader, Build *build)
+end_parallel(VsParallelLeader *leader, Build *build)
 {
 	build->shared = NULL;
-	if (IsMVCCSnapshot(leader->snapshot))
-		UnregisterSnapshot(leader->snapshot);
-	DestroyParallelContext(leader->context);
-	ExitParallelMode();
+	vs_parallel_end(leader);
 }
 
 /* Start workers; false, and nothing is left, if none came. */
 static bool
-begin_parallel(Leader *leader, Build *build, int nworkers)
+begin_parallel(VsParallelLeader *leader, Build *build, int nworkers)
 {
-	EnterParallelMode();
-	leader->context = CreateParallelContext("vecstore", "vecstore_bm25_build_worker", nworkers);
+	VsParallelTask task = {
+		.heap = build->heap,
+		.rel = build->rel,
+		.info = build->info,
+		.worker = "vecstore_bm25_build_worker",
+		.nworkers = nworkers,
+		.shared_bytes = shared_bytes(nworkers)
+	};
 
-	/* As for other indexes: a concurrent build sees what one snapshot sees. */
-	leader->snapshot = build->info->ii_Concurrent ?
-		RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	estimate(leader, build);
-	InitializeParallelDSM(leader->context);
-	if (leader->context->seg != NULL)
-	{
-		fill(leader, build);
-		LaunchParallelWorkers(leader->context);
-		if (leader->context->nworkers_launched > 0)
-			return true;
-	}
+	if (vs_parallel_begin(leader, &task, fill, build))
+		return true;
 	end_parallel(leader, build);
 	return false;
 }
@@ -372,7 +293,7 @@ add_runs(Build *build, int nworkers)
 static bool
 build_parallel(Build *build, int nworkers)
 {
-	Leader		leader = {0};
+	VsParallelLeader leader;
 	Shared	   *shared;
 
 	if (nworkers == 0 || !begin_parallel(&leader, build, nworkers))
@@ -384,9 +305,7 @@ build_parallel(Build *build, int nworkers)
 							 RelationGetRelationName(build->rel), nworkers)));
 
 	take_part(build, 0, table_beginscan_parallel(build->heap, leader.scan));
-	WaitForParallelWorkersToFinish(leader.context);
-	for (int i = 0; i < nworkers; i++)
-		InstrAccumParallelQuery(&leader.buffers[i], &leader.wal[i]);
+	vs_parallel_wait(&leader);
 	add_runs(build, nworkers);
 
 	build->heap_rows = shared->heap_rows;
@@ -401,30 +320,17 @@ extern PGDLLEXPORT void vecstore_bm25_build_worker(dsm_segment *seg, shm_toc *to
 void
 vecstore_bm25_build_worker(dsm_segment *seg, shm_toc *toc)
 {
-	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	ParallelTableScanDesc scan = shm_toc_lookup(toc, KEY_SCAN, false);
-	WalUsage   *wal = shm_toc_lookup(toc, KEY_WAL, false);
-	BufferUsage *buffers = shm_toc_lookup(toc, KEY_BUFFERS, false);
-	Build		build = {.shared = shared};
+	VsParallelWorker worker;
+	Build		build = {0};
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-
-	/* The leader holds the same locks; they do not conflict within a group. */
-	build.heap = table_open(shared->heap, shared->concurrent ?
-							ShareUpdateExclusiveLock : ShareLock);
-	build.rel = index_open(shared->index, shared->concurrent ?
-						   RowExclusiveLock : AccessExclusiveLock);
-	build.info = BuildIndexInfo(build.rel);
-	build.info->ii_Concurrent = shared->concurrent;
-	SharedFileSetAttach(&shared->files, seg);
-
-	InstrStartParallelQuery();
-	take_part(&build, ParallelWorkerNumber + 1, table_beginscan_parallel(build.heap, scan));
-	InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);
-
-	index_close(build.rel, NoLock);
-	table_close(build.heap, NoLock);
+	vs_parallel_worker_begin(&worker, toc);
+	build.heap = worker.heap;
+	build.rel = worker.rel;
+	build.info = worker.info;
+	build.shared = worker.shared;
+	SharedFileSetAttach(&build.shared->files, seg);
+	take_part(&build, ParallelWorkerNumber + 1, table_beginscan_parallel(build.heap, worker.scan));
+	vs_parallel_worker_end(&worker);
 }
 
 /* ---- the build ---- */
