@@ -381,7 +381,7 @@ null_error(Deparse *d, size_t position)
 			 errhint("Use IS NULL or IS NOT NULL.")));
 }
 
-/* Add the value of a placeholder that is no array. */
+/* Add the value of a $name that is no array. */
 static List *
 add_param_scalar(Deparse *d, List *literals, const VsFilterValue *param, const JsonbValue *json)
 {
@@ -414,7 +414,7 @@ add_param_scalar(Deparse *d, List *literals, const VsFilterValue *param, const J
 }
 
 /*
- * Add what a placeholder stands for.  An array stands for its elements if
+ * Add what a $name stands for.  An array stands for its elements if
  * is_array is given, which is then set.
  */
 static List *

@@ -359,54 +359,60 @@ complete(Search *search, int rest, uint32 doc, int64 score)
 		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc});
 }
 
+/* Postings of a term in the window, as many as stand side by side in a block. */
+typedef struct Stretch
+{
+	const uint32 *docs;
+	const uint32 *tfs;
+	const uint8 *lengths;
+	int			n;
+	uint32		next;			/* where to go on; at first the window's start */
+} Stretch;
+
+/* The next stretch; false if the window has no more. */
+static bool
+next_stretch(const Search *search, Walk *walk, Stretch *stretch)
+{
+	if (vs_bm25_cursor_seek(&walk->cursor, stretch->next) >= search->end)
+		return false;
+	stretch->n = vs_bm25_cursor_take(&walk->cursor, search->end, &stretch->docs, &stretch->tfs,
+									 &stretch->lengths);
+	stretch->next = stretch->docs[stretch->n - 1] + 1;
+	return true;
+}
+
 /* The window's documents by a single essential term, the last. */
 static void
 search_one(Search *search)
 {
 	int			rest = search->n - 1;
 	Walk	   *walk = search->walks[rest];
-	uint32		from = search->start;
+	Stretch		stretch = {.next = search->start};
 
-	while (vs_bm25_cursor_seek(&walk->cursor, from) < search->end)
-	{
-		const uint32 *docs;
-		const uint32 *tfs;
-		const uint8 *lengths;
-		int			n = vs_bm25_cursor_take(&walk->cursor, search->end, &docs, &tfs, &lengths);
-
-		for (int i = 0; i < n; i++)
+	while (next_stretch(search, walk, &stretch))
+		for (int i = 0; i < stretch.n; i++)
 		{
-			int64		score = posting_score(search, walk, tfs[i], lengths[i]);
+			int64		score = posting_score(search, walk, stretch.tfs[i], stretch.lengths[i]);
 
 			if (score + search->below[rest] >= bar(search->best, search->number))
-				complete(search, rest, docs[i], score);
+				complete(search, rest, stretch.docs[i], score);
 		}
-		from = docs[n - 1] + 1;
-	}
 }
 
 /* Add an essential term's postings in the window to the sums. */
 static void
 add_up(Search *search, Walk *walk)
 {
-	uint32		from = search->start;
+	Stretch		stretch = {.next = search->start};
 
-	while (vs_bm25_cursor_seek(&walk->cursor, from) < search->end)
-	{
-		const uint32 *docs;
-		const uint32 *tfs;
-		const uint8 *lengths;
-		int			n = vs_bm25_cursor_take(&walk->cursor, search->end, &docs, &tfs, &lengths);
-
-		for (int i = 0; i < n; i++)
+	while (next_stretch(search, walk, &stretch))
+		for (int i = 0; i < stretch.n; i++)
 		{
-			uint32		place = docs[i] - search->start;
+			uint32		place = stretch.docs[i] - search->start;
 
-			search->sums[place] += posting_score(search, walk, tfs[i], lengths[i]);
+			search->sums[place] += posting_score(search, walk, stretch.tfs[i], stretch.lengths[i]);
 			search->met[place / 64] |= UINT64CONST(1) << place % 64;
 		}
-		from = docs[n - 1] + 1;
-	}
 }
 
 /* The window's documents by the terms behind the first ones. */
