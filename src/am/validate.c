@@ -15,20 +15,13 @@
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type_d.h"
+#include "opclass.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
 #define DISTANCE_STRATEGY	1
-
-/* Report one fault; the opclass is not valid. */
-#define complain(...) \
-	do { \
-		valid = false; \
-		ereport(INFO, \
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg(__VA_ARGS__))); \
-	} while (0)
 
 static bool
 validate_procs(const char *opclass, Oid family, Oid type)
@@ -42,17 +35,17 @@ validate_procs(const char *opclass, Oid family, Oid type)
 		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&list->members[i]->tuple);
 
 		if (proc->amprocnum != VS_METRIC_PROC)
-			complain("operator class \"%s\" of access method vecstore has support function %s with the invalid number %d",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore has support function %s with the invalid number %d",
 					 opclass, format_procedure(proc->amproc), proc->amprocnum);
 		else if (!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
-			complain("operator class \"%s\" of access method vecstore has support function %s with a wrong signature",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore has support function %s with a wrong signature",
 					 opclass, format_procedure(proc->amproc));
 		else if (proc->amproclefttype == type && proc->amprocrighttype == type)
 			found = true;
 	}
 	ReleaseCatCacheList(list);
 	if (!found)
-		complain("operator class \"%s\" of access method vecstore lacks support function %d",
+		vs_complain(valid, "operator class \"%s\" of access method vecstore lacks support function %d",
 				 opclass, VS_METRIC_PROC);
 	return valid;
 }
@@ -69,18 +62,18 @@ validate_operators(const char *opclass, Oid family, Oid type)
 		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&list->members[i]->tuple);
 
 		if (op->amopstrategy != DISTANCE_STRATEGY || op->amoppurpose != AMOP_ORDER)
-			complain("operator class \"%s\" of access method vecstore has operator %s that is not ordering strategy %d",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore has operator %s that is not ordering strategy %d",
 					 opclass, format_operator(op->amopopr), DISTANCE_STRATEGY);
 		else if (!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype) ||
 				 !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
-			complain("operator class \"%s\" of access method vecstore has operator %s that does not order by float8",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore has operator %s that does not order by float8",
 					 opclass, format_operator(op->amopopr));
 		else if (op->amoplefttype == type && op->amoprighttype == type)
 			found = true;
 	}
 	ReleaseCatCacheList(list);
 	if (!found)
-		complain("operator class \"%s\" of access method vecstore lacks a distance operator",
+		vs_complain(valid, "operator class \"%s\" of access method vecstore lacks a distance operator",
 				 opclass);
 	return valid;
 }

@@ -26,10 +26,10 @@
 #include "collection/namespace.h"
 #include "collection/search.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "filter/filter_sql.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "hybrid/result.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "type/vector.h"
@@ -372,15 +372,11 @@ get_plan(const Search *search, const char *sql)
 static void
 execute(FunctionCallInfo fcinfo, SPIPlanPtr plan, ParamListInfo params)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPIExecuteOptions options = {0};
 
 	options.params = params;
 	options.read_only = true;
-	options.dest = CreateTuplestoreDestReceiver();
-	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
-									result->econtext->ecxt_per_query_memory, false, result->setDesc,
-									"columns of the collection are not those of a collection");
+	options.dest = vs_result_receiver(fcinfo, "columns of the collection are not those of a collection");
 	running++;
 	PG_TRY();
 	{
@@ -393,16 +389,6 @@ execute(FunctionCallInfo fcinfo, SPIPlanPtr plan, ParamListInfo params)
 	}
 	PG_END_TRY();
 	options.dest->rDestroy(options.dest);
-}
-
-/* Set a parameter of the statement. */
-static void
-set_param(ParamListInfo params, int number, Oid type, Datum value, bool isnull)
-{
-	params->params[number].ptype = type;
-	params->params[number].value = value;
-	params->params[number].isnull = isnull;
-	params->params[number].pflags = PARAM_FLAG_CONST;
 }
 
 /* A filter that two arguments give, in SQL; NULL: none. */
@@ -431,8 +417,8 @@ run(FunctionCallInfo fcinfo, Search *search, int embedding, Datum min_score)
 	search->type = get_fn_expr_argtype(fcinfo->flinfo, embedding);
 	describe(search);
 	vs_check_typmod(vector->dim, search->typmod);
-	set_param(params, 0, search->type, PointerGetDatum(vector), false);
-	set_param(params, 1, FLOAT8OID, min_score, !search->has_min_score);
+	vs_set_param(params, 0, search->type, PointerGetDatum(vector), false);
+	vs_set_param(params, 1, FLOAT8OID, min_score, !search->has_min_score);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	vs_raise_ef_search((int) Min((int64) search->limit + search->offset, VS_MAX_EF_SEARCH));
 	SPI_connect();

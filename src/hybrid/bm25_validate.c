@@ -18,6 +18,7 @@
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type.h"
 #include "hybrid/bm25_am.h"
+#include "opclass.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -27,14 +28,6 @@
 #define TEXT_STRATEGY	1
 #define QUERY_STRATEGY	2
 #define MATCH_STRATEGY	3
-
-/* Report one fault; the opclass is not valid. */
-#define complain(...) \
-	do { \
-		valid = false; \
-		ereport(INFO, \
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg(__VA_ARGS__))); \
-	} while (0)
 
 /* Whether a type is the bm25query of the extension that has the operator's function. */
 static bool
@@ -79,16 +72,16 @@ validate_operators(const char *opclass, Oid family, Oid type)
 
 		if (op->amopstrategy < TEXT_STRATEGY || op->amopstrategy > MATCH_STRATEGY ||
 			op->amoppurpose != (op->amopstrategy == MATCH_STRATEGY ? AMOP_SEARCH : AMOP_ORDER))
-			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that is not ordering strategy %d or %d or search strategy %d",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 has operator %s that is not ordering strategy %d or %d or search strategy %d",
 					 opclass, name, TEXT_STRATEGY, QUERY_STRATEGY, MATCH_STRATEGY);
 		else if (!has_right_side(op))
-			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s with the wrong right side for strategy %d",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 has operator %s with the wrong right side for strategy %d",
 					 opclass, name, op->amopstrategy);
 		else if (op->amopstrategy == MATCH_STRATEGY)
 			found[MATCH_STRATEGY] |= op->amoplefttype == type;	/* PostgreSQL wants a boolean */
 		else if (!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype) ||
 				 !opfamily_can_sort_type(op->amopsortfamily, FLOAT8OID))
-			complain("operator class \"%s\" of access method vecstore_bm25 has operator %s that does not order by float8",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 has operator %s that does not order by float8",
 					 opclass, name);
 		else if (op->amoplefttype == type)
 			found[op->amopstrategy] = true;
@@ -96,7 +89,7 @@ validate_operators(const char *opclass, Oid family, Oid type)
 	ReleaseCatCacheList(list);
 	for (int strategy = TEXT_STRATEGY; strategy <= MATCH_STRATEGY; strategy++)
 		if (!found[strategy])
-			complain("operator class \"%s\" of access method vecstore_bm25 lacks the operator of strategy %d",
+			vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 lacks the operator of strategy %d",
 					 opclass, strategy);
 	return valid;
 }
@@ -115,11 +108,11 @@ vs_bm25_validate(Oid opclassoid)
 	opclass = (Form_pg_opclass) GETSTRUCT(tuple);
 	name = NameStr(opclass->opcname);
 	if (opclass->opcintype != TEXTOID && opclass->opcintype != TSVECTOROID)
-		complain("operator class \"%s\" of access method vecstore_bm25 is for type %s; it must be text or tsvector",
+		vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 is for type %s; it must be text or tsvector",
 				 name, format_type_be(opclass->opcintype));
 	procs = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(opclass->opcfamily));
 	if (procs->n_members > 0)
-		complain("operator class \"%s\" of access method vecstore_bm25 has support functions; there are none",
+		vs_complain(valid, "operator class \"%s\" of access method vecstore_bm25 has support functions; there are none",
 				 name);
 	ReleaseCatCacheList(procs);
 	valid &= validate_operators(name, opclass->opcfamily, opclass->opcintype);

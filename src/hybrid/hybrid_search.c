@@ -23,11 +23,11 @@
 #include "am/am.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "filter/filter_sql.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hybrid/hybrid_columns.h"
+#include "hybrid/result.h"
 #include "tsearch/ts_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -388,15 +388,6 @@ statement(const Search *search, bool keys_only)
 
 /* ---- running it ---- */
 
-static void
-set_param(ParamListInfo params, int number, Oid type, Datum value, bool isnull)
-{
-	params->params[number].ptype = type;
-	params->params[number].value = value;
-	params->params[number].isnull = isnull;
-	params->params[number].pflags = PARAM_FLAG_CONST;
-}
-
 /* The words of a text as a tsquery, any of which may match. */
 static Datum
 any_word(Datum text)
@@ -419,12 +410,12 @@ make_params(FunctionCallInfo fcinfo, const Search *search)
 	ParamListInfo params = makeParamList(NPARAMS);
 	bool		gin = search->text && search->text->condition;
 
-	set_param(params, 0, TEXTOID, fcinfo->args[ARG_QUERY_TEXT].value, search->text == NULL);
-	set_param(params, 1, get_fn_expr_argtype(fcinfo->flinfo, ARG_QUERY_VECTOR),
+	vs_set_param(params, 0, TEXTOID, fcinfo->args[ARG_QUERY_TEXT].value, search->text == NULL);
+	vs_set_param(params, 1, get_fn_expr_argtype(fcinfo->flinfo, ARG_QUERY_VECTOR),
 			  PointerGetDatum(search->query_vector), search->vector == NULL);
-	set_param(params, 2, TSQUERYOID, gin ? any_word(fcinfo->args[ARG_QUERY_TEXT].value) : (Datum) 0, !gin);
-	set_param(params, 3, FLOAT8OID, Float8GetDatum(search->alpha), false);
-	set_param(params, 4, INT4OID, Int32GetDatum(search->rrf_k), false);
+	vs_set_param(params, 2, TSQUERYOID, gin ? any_word(fcinfo->args[ARG_QUERY_TEXT].value) : (Datum) 0, !gin);
+	vs_set_param(params, 3, FLOAT8OID, Float8GetDatum(search->alpha), false);
+	vs_set_param(params, 4, INT4OID, Int32GetDatum(search->rrf_k), false);
 	return params;
 }
 
@@ -432,7 +423,6 @@ make_params(FunctionCallInfo fcinfo, const Search *search)
 static void
 run(FunctionCallInfo fcinfo, const char *sql, ParamListInfo params, int candidates)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPIExecuteOptions options = {0};
 	int			level = NewGUCNestLevel();
 
@@ -441,11 +431,7 @@ run(FunctionCallInfo fcinfo, const char *sql, ParamListInfo params, int candidat
 	SPI_connect();
 	options.params = params;
 	options.read_only = true;
-	options.dest = CreateTuplestoreDestReceiver();
-	SetTuplestoreDestReceiverParams(options.dest, result->setResult,
-									result->econtext->ecxt_per_query_memory, false,
-									result->setDesc,
-									"columns of the result are not those of the function");
+	options.dest = vs_result_receiver(fcinfo, "columns of the result are not those of the function");
 	if (SPI_execute_extended(sql, &options) != SPI_OK_SELECT)
 		elog(ERROR, "hybrid search could not be run: %s", sql);
 	options.dest->rDestroy(options.dest);
