@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Vecstore qw(check_index check_no_crash check_recall create_items start_workload
+use Vecstore qw(build_index check_index check_no_crash check_recall create_items start_workload
   stop_workload write_workload);
 
 my $dims = 48;
@@ -45,13 +45,7 @@ $primary->safe_psql('postgres', 'ALTER TABLE items SET (parallel_workers = 3)');
 sub rebuild
 {
 	my ($settings, $command) = @_;
-	my $offset = -s $primary->logfile;
-	my ($status, $stdout, $stderr) =
-	  $primary->psql('postgres', "$settings " . ($command // 'REINDEX INDEX items_idx'));
-
-	is($status, 0, 'built') or diag($stderr);
-	my ($workers) = slurp_file($primary->logfile, $offset) =~ /"\w+" with (\d+) parallel workers/;
-	return ($workers // 0, $stderr);
+	return build_index($primary, "$settings " . ($command // 'REINDEX INDEX items_idx'));
 }
 
 # Make items_idx another kind of index.

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Vecstore qw(check_no_crash start_workload stop_workload);
+use Vecstore qw(build_index check_no_crash start_workload stop_workload);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -45,13 +45,8 @@ $primary->safe_psql('postgres', q{
 sub rebuild
 {
 	my ($settings, $command) = @_;
-	my $offset = -s $primary->logfile;
-	my ($status, $stdout, $stderr) =
-	  $primary->psql('postgres', "$settings " . ($command // 'REINDEX INDEX docs_body'));
-
-	is($status, 0, 'built') or diag($stderr);
-	my ($workers) = slurp_file($primary->logfile, $offset) =~ /building index "\w+" with (\d+) parallel workers/;
-	return $workers // 0;
+	my ($workers) = build_index($primary, "$settings " . ($command // 'REINDEX INDEX docs_body'));
+	return $workers;
 }
 
 # All rows are found, with the scores that BM25 gives them, and each by its own word.

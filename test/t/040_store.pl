@@ -11,7 +11,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash wait_for_sessions);
+use Vecstore qw(check_no_crash upgrade wait_for_sessions);
 
 my $node = PostgreSQL::Test::Cluster->new('store');
 $node->init(allows_streaming => 1);
@@ -177,22 +177,7 @@ $node->safe_psql('postgres', 'DROP DATABASE copy');
 check_no_crash($node, 'store');
 $node->stop;
 
-# pg_upgrade, here to the same version.
-my $new = PostgreSQL::Test::Cluster->new('new');
-$new->init;
-{
-	my $bindir = $node->config_data('--bindir');
-	local $ENV{PATH} = "$bindir:$ENV{PATH}";
-	my $dir = PostgreSQL::Test::Utils::tempdir;
-	chdir $dir;
-	command_ok(
-		[
-			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
-			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
-		],
-		'pg_upgrade');
-}
-$new->start;
+my $new = upgrade($node);
 is(sql('app', $state, 'app', $new), $before, 'upgraded: namespaces and collections');
 is(sql('tenant', $numbers, 'app', $new), '8|8', 'upgraded: the numbers');
 sql('tenant', q{INSERT INTO acme.more (id) VALUES ('x')}, 'app', $new);

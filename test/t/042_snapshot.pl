@@ -10,7 +10,7 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash wait_for_sessions);
+use Vecstore qw(check_no_crash upgrade wait_for_sessions);
 
 my $node = PostgreSQL::Test::Cluster->new('snapshot');
 $node->init(allows_streaming => 1);
@@ -164,21 +164,7 @@ $node->safe_psql('postgres', 'DROP DATABASE copy');
 check_no_crash($node, 'snapshot');
 $node->stop;
 
-my $new = PostgreSQL::Test::Cluster->new('new');
-$new->init;
-{
-	my $bindir = $node->config_data('--bindir');
-	local $ENV{PATH} = "$bindir:$ENV{PATH}";
-	my $dir = PostgreSQL::Test::Utils::tempdir;
-	chdir $dir;
-	command_ok(
-		[
-			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
-			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
-		],
-		'pg_upgrade');
-}
-$new->start;
+my $new = upgrade($node);
 check_copy('tenant', 'app', $new, 'upgraded');
 is(error('tenant', q{SELECT vecstore.drop_snapshot('acme.papers', 'number 5')}, 'app', $new), '', 'upgraded: the tenant drops his own');
 is($new->safe_psql('app', 'SET client_min_messages = warning; DROP EXTENSION vecstore CASCADE; SELECT count(*) FROM "Odd; one"."My docs@it\'s ""it"""'), '0', 'upgraded: and the extension can be dropped');

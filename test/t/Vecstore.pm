@@ -8,13 +8,14 @@ use warnings;
 
 use Exporter 'import';
 use IPC::Run;
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT_OK = qw(
-  check_index check_no_crash check_recall complete_sql create_items
+  build_index check_index check_no_crash check_recall complete_sql create_items
   index_only_settings is_running query_vector
-  start_workload steady_workload stop_workload wait_for_sessions write_workload
+  start_workload steady_workload stop_workload upgrade wait_for_sessions write_workload
 );
 
 # Settings that leave the planner no way but the index to order by distance.
@@ -284,6 +285,40 @@ sub stop_workload
 	$run->{handle}->finish;
 	unlike(${ $run->{err} }, qr/ERROR:/, "$label: no statement failed");
 	return;
+}
+
+# build_index NODE, COMMAND: build an index, on a server that logs DEBUG1; returns how
+# many workers helped, and the messages.
+sub build_index
+{
+	my ($node, $command) = @_;
+	my $offset = -s $node->logfile;
+	my ($status, $stdout, $stderr) = $node->psql('postgres', $command);
+
+	is($status, 0, 'built') or diag($stderr);
+	my ($workers) = slurp_file($node->logfile, $offset) =~ /building index "\w+" with (\d+) parallel workers/;
+	return ($workers // 0, $stderr);
+}
+
+# upgrade NODE: run pg_upgrade, here to the same version, on a server that is stopped;
+# returns the new one, started.
+sub upgrade
+{
+	my ($node) = @_;
+	my $new = PostgreSQL::Test::Cluster->new('new');
+	my $bindir = $node->config_data('--bindir');
+	local $ENV{PATH} = "$bindir:$ENV{PATH}";
+
+	$new->init;
+	chdir PostgreSQL::Test::Utils::tempdir;
+	command_ok(
+		[
+			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
+			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
+		],
+		'pg_upgrade');
+	$new->start;
+	return $new;
 }
 
 # wait_for_sessions NODE: a session whose client has gone may still commit;
