@@ -49,6 +49,33 @@ SELECT outcome($$SELECT vecstore_tokenize('a', 'mine')$$);
 RESET search_path;
 DROP SCHEMA tokenize_own CASCADE;
 
+-- plain words are found without PostgreSQL's parser: the lexemes of random texts are those of to_tsvector
+CREATE TEXT SEARCH DICTIONARY phrases (TEMPLATE = thesaurus, DICTFILE = thesaurus_sample, DICTIONARY = pg_catalog.english_stem);
+CREATE TEXT SEARCH CONFIGURATION with_phrases (COPY = pg_catalog.english);
+ALTER TEXT SEARCH CONFIGURATION with_phrases ALTER MAPPING FOR asciiword WITH phrases, english_stem;
+CREATE TABLE pieces AS
+	SELECT row_number() OVER () - 1 AS n, piece
+		FROM unnest(ARRAY[' ', ' ', ' ', ' ', '  ', E'\n', E'\t', '.', '.', ',', ';', '!', '?', '-', '-', '--', '/', '//', ':', '://', '@', '_', '+', '&', '#', '~',
+			'''', '"', '(', ')', '[', ']', '*', '%', '$', '=', '>', '|', E'\\', '^', '`', '{', '}', E'\x01', E'\x7f',
+			'a', 'the', 'running', 'Foxes', 'http', 'www', 'com', 'x', 'e', 'E', 'NASA', 'one', 'two', 'three', 'supernovae', 'stars',
+			'1', '12', '2024', '0', '3.14', '1e5', '-7', '1.2.3', 'é', 'ß', 'Straße', '日本', '½', '²', '٣', U&'\00A0', U&'\2003', U&'\200D', U&'\0308', U&'\093E',
+			'a@b.com', 'example.com/path?x=1', '/usr/local', './x', '../y', '~/z', '&amp;', '&', 'e-mail', 'x86', 'foo_bar', 'readme.txt', 'don''t']) piece;
+CREATE TABLE texts AS
+	SELECT t, string_agg(piece, '' ORDER BY i) || CASE WHEN t % 50 = 0 THEN '<b a="x y">bold</b> <unclosed' ELSE '' END AS body
+		FROM generate_series(1, 4000) t, generate_series(1, 1 + t % 30) i, (SELECT count(*) FROM pieces) c,
+			LATERAL (SELECT piece FROM pieces WHERE n = abs(hashint8extended(t, i)) % c.count) p
+		GROUP BY t;
+SELECT configuration, count(*) AS texts, sum(cardinality(terms)) > 20000 AS many, count(*) FILTER (WHERE terms <> lexemes) AS differ
+	FROM unnest(ARRAY['english', 'german', 'public.with_phrases']) configuration, texts,
+		vecstore_tokenize(body, configuration) terms,
+		LATERAL (SELECT coalesce(array_agg(lexeme ORDER BY position), '{}') AS lexemes
+			FROM unnest(to_tsvector(configuration::regconfig, body)) v, unnest(v.positions) position) l
+	GROUP BY configuration ORDER BY configuration;
+SELECT vecstore_tokenize('one two three stars, supernovae stars', 'public.with_phrases');
+DROP TABLE pieces, texts;
+DROP TEXT SEARCH CONFIGURATION with_phrases;
+DROP TEXT SEARCH DICTIONARY phrases;
+
 -- errors
 SELECT regexp_replace(outcome(format('SELECT vecstore_tokenize(''a'', %L, %L)', tokenizer, options)), 'none, arabic.*', 'none, arabic, ...') AS outcome
 	FROM (VALUES

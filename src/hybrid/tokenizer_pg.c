@@ -25,6 +25,7 @@
 #include "catalog/pg_ts_template.h"
 #include "common/hashfn.h"
 #include "hybrid/tokenizer_pg.h"
+#include "hybrid/tslexemes.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -69,6 +70,7 @@ struct VsTokenStream
 
 	/* Or a text search configuration. */
 	Oid			ts_config;
+	VsTsLexemes *ts_lexemes;
 	ParsedText	parsed;
 	int			next_word;
 
@@ -509,6 +511,8 @@ vs_token_stream_open(const VsTokenizerConfig *config)
 		take_tokenizer(stream, config);
 	}
 	MemoryContextSwitchTo(caller);
+	if (OidIsValid(stream->ts_config))
+		stream->ts_lexemes = vs_ts_lexemes_open(stream->ts_config);
 	return stream;
 }
 
@@ -521,7 +525,7 @@ parse_text(VsTokenStream *stream, const char *text, size_t length)
 	stream->parsed.pos = 0;
 	stream->parsed.words = (ParsedWord *) palloc(stream->parsed.lenwords * sizeof(ParsedWord));
 	stream->next_word = 0;
-	parsetext(stream->ts_config, &stream->parsed, unconstify(char *, text), length);
+	vs_ts_lexemes_parse(stream->ts_lexemes, &stream->parsed, text, length);
 }
 
 /* Let the parser of a text search configuration begin. */
@@ -592,41 +596,6 @@ vs_token_stream_begin_offsets(VsTokenStream *stream, const char *text, size_t le
 	begin(stream, text, length, true);
 }
 
-/*
- * What the dictionaries of a text search configuration make of a word, as
- * ts_lexize() does with one of them; NULL if none knows it.
- */
-static TSLexeme *
-lexize(const TSConfigCacheEntry *config, int type, char *word, int length)
-{
-	const ListDictionary *dictionaries = type < config->lenmap ? &config->map[type] : NULL;
-
-	for (int i = 0; dictionaries && i < dictionaries->len; i++)
-	{
-		TSDictionaryCacheEntry *dictionary = lookup_ts_dictionary_cache(dictionaries->dictIds[i]);
-		DictSubState state = {0};
-		TSLexeme   *lexemes;
-
-		do
-		{
-			state.isend = state.getnext;	/* a phrase that begins here ends here, too */
-			state.getnext = false;
-			lexemes = (TSLexeme *) DatumGetPointer(FunctionCall4(&dictionary->lexize,
-																 PointerGetDatum(dictionary->dictData),
-																 PointerGetDatum(word), Int32GetDatum(length),
-																 PointerGetDatum(&state)));
-		} while (state.getnext && !state.isend);
-		if (lexemes && !(lexemes->flags & TSL_FILTER))
-			return lexemes;
-		if (lexemes)
-		{
-			word = lexemes->lexeme; /* for the dictionaries that follow */
-			length = strlen(word);
-		}
-	}
-	return NULL;
-}
-
 /* Step to the next word of a text search configuration's parser. */
 static bool
 next_word(VsTokenStream *stream)
@@ -652,12 +621,19 @@ next_word(VsTokenStream *stream)
 		stream->word_start = in_text ? word - stream->text : -1;
 		stream->word_end = in_text ? stream->word_start + length : -1;
 		MemoryContextSwitchTo(stream->word_memory);
-		stream->lexemes = lexize(config, type, word, length);
+		stream->lexemes = vs_ts_lexize(config, type, word, length);
 	}
 	else if (type <= 0)
 		FunctionCall1(&parser->prsend, PointerGetDatum(stream->parser));
 	MemoryContextSwitchTo(caller);
 	return type > 0;
+}
+
+/* The length of a term that is cut, at a character, to what it may have. */
+static int
+clip_term(const char *term, int length)
+{
+	return length <= VS_MAX_TERM_BYTES ? length : pg_mbcliplen(term, length, VS_MAX_TERM_BYTES);
 }
 
 /* The next lexeme, with its offsets. */
@@ -670,7 +646,7 @@ next_lexeme_of_word(VsTokenStream *stream, VsToken *token)
 			return false;
 	}
 	token->term = stream->lexemes->lexeme;
-	token->length = pg_mbcliplen(token->term, strlen(token->term), VS_MAX_TERM_BYTES);
+	token->length = clip_term(token->term, strlen(token->term));
 	token->position = 0;
 	token->start = stream->word_start;
 	token->end = stream->word_end;
@@ -688,7 +664,7 @@ next_lexeme(VsTokenStream *stream, VsToken *token)
 		return false;
 	word = &stream->parsed.words[stream->next_word++];
 	token->term = word->word;
-	token->length = pg_mbcliplen(word->word, word->len, VS_MAX_TERM_BYTES);
+	token->length = clip_term(word->word, word->len);
 	token->position = word->pos.pos;
 	token->start = -1;
 	token->end = -1;
