@@ -35,17 +35,19 @@ import numpy
 
 TERMS = (1, 2, 4, 8)
 
-# database, extension, index, query with %L for the words
+# database, extension: index, query with %1$L for the words, what joins words of which one suffices
 SYSTEMS = {
     "vecstore": (
         "CREATE INDEX docs_index ON docs USING vecstore_bm25 (body) WITH (tokenizer = 'english')",
-        "SELECT id FROM docs ORDER BY body <@> bm25_query(%L, 'docs_index') LIMIT 10"),
+        "SELECT id FROM docs ORDER BY body <@> bm25_query(%1$L, 'docs_index') LIMIT 10", " "),
     "pg_textsearch": (
         "CREATE INDEX docs_index ON docs USING bm25 (body) WITH (text_config = 'english')",
-        "SELECT id FROM docs ORDER BY body <@> to_bm25query(%L, 'docs_index') LIMIT 10"),
+        "SELECT id FROM docs ORDER BY body <@> to_bm25query(%1$L, 'docs_index') LIMIT 10", " "),
     "pg_fts": (
         "CREATE INDEX docs_index ON docs USING fts (to_ftsdoc('english', body))",
-        "SELECT id FROM docs ORDER BY to_ftsdoc('english', body) <=> to_ftsquery('english', %L) LIMIT 10"),
+        # Without the condition its index is not used.
+        "SELECT id FROM docs WHERE to_ftsdoc('english', body) @@@ to_ftsquery('english', %1$L) "
+        "ORDER BY to_ftsdoc('english', body) <=> to_ftsquery('english', %1$L) LIMIT 10", " | "),
 }
 
 TIMING = """
@@ -120,7 +122,7 @@ def draw_queries(path, n):
 
 
 def build(system, path, queries):
-    index, _ = SYSTEMS[system]
+    index = SYSTEMS[system][0]
     database = f"text_{system}"
     psql("postgres", f"DROP DATABASE IF EXISTS {database}")
     psql("postgres", f"CREATE DATABASE {database}")
@@ -138,9 +140,9 @@ def build(system, path, queries):
 
 def time_queries(system, terms):
     """(milliseconds of all, {query: ids})"""
-    query = SYSTEMS[system][1]
-    output = psql(f"text_{system}", f"SET enable_seqscan = off; SET jit = off; "
-                  f"SELECT number, ms, ids FROM queries, time_query($q${query}$q$, words) WHERE terms = {terms}")
+    _, query, join = SYSTEMS[system]
+    output = psql(f"text_{system}", f"SET enable_seqscan = off; SET jit = off; SELECT number, ms, ids "
+                  f"FROM queries, time_query($q${query}$q$, replace(words, ' ', '{join}')) WHERE terms = {terms}")
     times, found = [], {}
     for line in output.splitlines():
         number, ms, ids = line.split("\t")
