@@ -80,6 +80,7 @@ typedef struct VsBuildPlan
 	double		rows;			/* estimated */
 	uint64		limit;			/* bytes of memory */
 	int64		nvectors;		/* vectors to be kept in memory at most */
+	bool		sketched;		/* there is room for sketches of all rows */
 	int			workers;		/* to ask for, beside the leader */
 } VsBuildPlan;
 

@@ -72,7 +72,8 @@ memory_can_be_shared(const VsBuild *build, const VsBuildPlan *plan)
 {
 	double		need = Min(plan->limit, plan->rows *
 						   (vs_memgraph_link_bytes(&build->index) +
-							vs_memgraph_vector_bytes(&build->index)) * 1.5);
+							vs_memgraph_vector_bytes(&build->index) +
+							(plan->sketched ? vs_memgraph_sketch_bytes(&build->index) : 0)) * 1.5);
 	uint64		room = vs_arena_shared_room();
 
 	if (plan->limit < MIN_SHARED_BYTES)

@@ -314,6 +314,29 @@ expand_by_codes(VsSearch *search, VsCandidate cand)
 		admit_estimate(search, batch[i]);
 }
 
+/*
+ * The same where vertices have estimates one by one.
+ */
+static void
+expand_by_estimates(VsSearch *search, VsCandidate cand)
+{
+	VsGraph    *graph = search->graph;
+	VsCandidate *batch = search->batch;
+	int			n;
+
+	graph->expect(graph, cand.id);
+	n = keep_unseen(search, batch, graph->neighbours(graph, cand.id, search->level, batch));
+	look_ahead(search);
+	graph->estimate(graph, &cand, batch, n);
+	search->priced += n + 1;
+	admit_to_results(search, cand);
+	for (int i = 0; i < n; i++)
+	{
+		batch[i].cover = VS_COVER_UNKNOWN;	/* was of another list */
+		admit_estimate(search, batch[i]);
+	}
+}
+
 /* All that waits may be near enough now. */
 static void
 reclaim_later(VsSearch *search)
@@ -323,7 +346,7 @@ reclaim_later(VsSearch *search)
 		VsCandidate cand = search->later.items[--search->later.n];
 
 		vs_heap_push(&search->frontier, cand);
-		if (!search->graph->expand && !cand.dead)
+		if (!vs_graph_estimates(search->graph) && !cand.dead)
 			vs_heap_push(&search->spare, cand);
 	}
 }
@@ -352,6 +375,8 @@ run(VsSearch *search)
 		search->expanded++;
 		if (search->graph->expand)
 			expand_by_codes(search, vs_heap_pop(frontier));
+		else if (search->graph->estimate)
+			expand_by_estimates(search, vs_heap_pop(frontier));
 		else
 			expand(search, vs_heap_pop(frontier));
 	}
@@ -373,7 +398,7 @@ vs_search_level(VsSearch *search, const void *query,
 	for (int i = 0; i < nentries; i++)
 		if (!vs_idset_add(&search->visited, entries[i].id))
 			continue;
-		else if (search->graph->expand)
+		else if (vs_graph_estimates(search->graph))
 			admit_estimate(search, entries[i]);
 		else
 			admit(search, entries[i]);

@@ -87,6 +87,13 @@ struct VsGraph
 						   VsCandidate *out);
 
 	/*
+	 * The same for neighbours one by one, where no vertex is ever gone: fill rank
+	 * and dead of the vertex, and the ranks of n others with estimates, for less
+	 * than price takes.  NULL: there is no such thing.
+	 */
+	void		(*estimate) (VsGraph *graph, VsCandidate *vertex, VsCandidate *others, int n);
+
+	/*
 	 * Likely to be expanded soon: a chance to fetch what that will read.  NULL:
 	 * it is at hand.
 	 */
@@ -127,6 +134,13 @@ vs_graph_rank(const VsGraph *graph, const void *a, const void *b)
 	return graph->kernel(a, b, graph->index.dims);
 }
 
+/* Whether a search of the graph is led by estimates. */
+static inline bool
+vs_graph_estimates(const VsGraph *graph)
+{
+	return graph->expand != NULL || graph->estimate != NULL;
+}
+
 /* A binary heap of candidates, least rank first, or greatest if reversed. */
 typedef struct VsHeap
 {
@@ -144,7 +158,7 @@ extern VsCandidate vs_heap_pop(VsHeap *heap);
  * keep_all, what was visited and is not among the ef best waits in later and
  * spare, and vs_search_next() fetches the next best batch.
  *
- * Where lists hold codes, the frontier is of estimates, and a vertex may become a
+ * Where the graph estimates ranks, the frontier is of estimates, and a vertex may become a
  * result once it was expanded, when its own rank is known; else it is as soon as
  * it was priced.  What is not among the ef best by estimate waits as well: it is
  * needed only if too many of those turn out to be dead.

@@ -37,6 +37,12 @@
 /* log2 of the ranks that are remembered of one search. */
 #define KNOWN_BITS		11
 
+/* Bits a coordinate of a sketch, and where a vector is so long that sketches pay. */
+#define SKETCH_BITS		1
+#define SKETCH_DIMS		320
+
+#define LINE_BYTES		64
+
 /* ---- where things are ---- */
 
 static Size
@@ -88,9 +94,12 @@ chunks_of(const VsIndex *index, uint64 limit)
 {
 	Size		vertices = vertex_record_bytes(index);
 	Size		vectors = vs_memgraph_vector_bytes(index);
+	Size		sketches = vs_memgraph_sketch_bytes(index);
 	uint64		least = Min(vertices << chunk_bits(limit, vertices),
 							vectors << chunk_bits(limit, vectors));
 
+	if (sketches > 0)
+		least = Min(least, sketches << chunk_bits(limit, sketches));
 	return limit / least + 1;
 }
 
@@ -125,6 +134,16 @@ vs_memgraph_vector(VsMemGraph *graph, VsId id)
 				 id >> graph->vector_bits);
 	return base + (id & ((1u << graph->vector_bits) - 1)) *
 		vs_memgraph_vector_bytes(&graph->graph.index);
+}
+
+static VsSketch *
+sketch_of(VsMemGraph *graph, VsId id)
+{
+	char	   *base = chunk(graph, graph->sketches,
+							 graph->shared->chunks + 2 * graph->shared->max_chunks,
+							 id >> graph->sketch_bits);
+
+	return (VsSketch *) (base + (id & ((1u << graph->sketch_bits) - 1)) * graph->sketch_bytes);
 }
 
 /* The list of a vertex at one of its levels. */
@@ -295,6 +314,11 @@ mem_begin(VsGraph *base, const void *vector)
 
 	graph->begun = vector;
 	graph->nbegun++;
+	if (graph->shared->sketched)
+	{
+		vs_rabitq_query_init_bytes(graph->sketch_query, SKETCH_BITS, base->index.padded, vector);
+		graph->origin_rank = vs_graph_rank(base, vector, graph->origin);
+	}
 }
 
 /* The place of a rank in the cache; others may share it. */
@@ -363,6 +387,32 @@ mem_price(VsGraph *base, const void *query, VsCandidate *cands, int n)
 	for (int i = 0; i < n; i += graph->max_pins)
 		price_some(graph, query, cands + i, Min(n - i, graph->max_pins));
 	return n;
+}
+
+/*
+ * Sketches are all over memory: it fetches them while the vertex is priced.
+ */
+static void
+mem_estimate(VsGraph *base, VsCandidate *vertex, VsCandidate *others, int n)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+	Size		bytes = vs_rabitq_code_bytes(base->index.padded, SKETCH_BITS);
+
+	for (int i = 0; i < n; i++)
+		for (Size line = 0; line < graph->sketch_bytes; line += LINE_BYTES)
+			vs_prefetch((const char *) sketch_of(graph, others[i].id) + line);
+	price_some(graph, graph->begun, vertex, 1);
+	for (int i = 0; i < n; i++)
+	{
+		const VsSketch *sketch = sketch_of(graph, others[i].id);
+
+		graph->factors[i] = sketch->factors;
+		memcpy(graph->codes + i * bytes, sketch->code, bytes);
+	}
+	vs_rabitq_estimate_each(graph->sketch_query, graph->origin_rank, graph->factors, graph->codes,
+							n, graph->estimates);
+	for (int i = 0; i < n; i++)
+		others[i].rank = graph->estimates[i];
 }
 
 /*
@@ -573,6 +623,15 @@ vs_memgraph_vector_bytes(const VsIndex *index)
 }
 
 Size
+vs_memgraph_sketch_bytes(const VsIndex *index)
+{
+	if (index->bits == 0 || index->padded < SKETCH_DIMS)
+		return 0;
+	return TYPEALIGN(LINE_BYTES, offsetof(VsSketch, code) +
+					 vs_rabitq_code_bytes(index->padded, SKETCH_BITS));
+}
+
+Size
 vs_memgraph_link_bytes(const VsIndex *index)
 {
 	/* Upper levels add 1/(m-1) of a list on average. */
@@ -582,18 +641,41 @@ vs_memgraph_link_bytes(const VsIndex *index)
 Size
 vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit)
 {
-	return offsetof(VsMemShared, chunks) + 2 * chunks_of(index, limit) * sizeof(VsArenaPtr);
+	return offsetof(VsMemShared, chunks) + VS_MEM_DIRECTORIES * chunks_of(index, limit) * sizeof(VsArenaPtr);
 }
 
 void
-vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64 nvectors)
+vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64 nvectors,
+				  bool sketched)
 {
 	memset(shared, 0, vs_memgraph_shared_bytes(index, limit));
 	LWLockInitialize(&shared->lock, LWTRANCHE_PARALLEL_QUERY_DSA);
 	SpinLockInit(&shared->entry_lock);
 	shared->nvectors = nvectors;
+	shared->sketched = sketched;
 	shared->entry = VS_INVALID_ID;
 	shared->max_chunks = chunks_of(index, limit);
+}
+
+static void
+init_sketches(VsMemGraph *graph, MemoryContext context)
+{
+	const VsIndex *index = &graph->graph.index;
+	int			max = VsDegree(index, 0);
+	Size		code = vs_rabitq_code_bytes(index->padded, SKETCH_BITS);
+
+	graph->graph.estimate = mem_estimate;
+	graph->sketch_bytes = vs_memgraph_sketch_bytes(index);
+	graph->sketch_bits = chunk_bits(graph->shared->arena.limit, graph->sketch_bytes);
+	graph->sketches = MemoryContextAllocExtended(context,
+												 graph->shared->max_chunks * sizeof(char *),
+												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	graph->origin = MemoryContextAllocZero(context, vs_bytes_size(index->padded));
+	graph->sketch_query = MemoryContextAlloc(context,
+											 vs_rabitq_query_size(SKETCH_BITS, index->padded));
+	graph->factors = MemoryContextAlloc(context, max * sizeof(VsRabitqFactors));
+	graph->codes = MemoryContextAlloc(context, max * code);
+	graph->estimates = MemoryContextAlloc(context, max * sizeof(float));
 }
 
 void
@@ -626,6 +708,8 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	graph->vectors = MemoryContextAllocExtended(context, shared->max_chunks * sizeof(char *),
 												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	if (shared->sketched)
+		init_sketches(graph, context);
 	graph->known = MemoryContextAllocZero(context, sizeof(VsKnownRank) << KNOWN_BITS);
 	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
 
@@ -720,6 +804,7 @@ make_room(VsMemGraph *graph, int64 n)
 	const VsIndex *index = &graph->graph.index;
 	VsArenaPtr *chunks = shared->chunks;
 	VsArenaPtr *vectors = shared->chunks + shared->max_chunks;
+	VsArenaPtr *sketches = vectors + shared->max_chunks;
 	int64		number = n >> graph->vertex_bits;
 
 	/* Inserts on pages will say that ids cannot name so many. */
@@ -731,6 +816,15 @@ make_room(VsMemGraph *graph, int64 n)
 									   graph->vertex_bytes << graph->vertex_bits);
 	if (chunks[number] == 0)
 		return false;
+	if (shared->sketched)
+	{
+		number = n >> graph->sketch_bits;
+		if (sketches[number] == 0)
+			sketches[number] = vs_arena_take(graph->arena,
+											 graph->sketch_bytes << graph->sketch_bits);
+		if (sketches[number] == 0)
+			return false;
+	}
 	number = n >> graph->vector_bits;
 	Assert(n >= shared->nvectors || number < shared->max_chunks);
 	if (n >= shared->nvectors || vectors[number] != 0)
@@ -782,6 +876,13 @@ new_vertex(VsMemGraph *graph, const void *vector, int level, const ItemPointerDa
 	vertex->upper = upper;
 	ItemPointerSetInvalid(&vertex->upper_place);
 	ItemPointerSetInvalid(&vertex->overflow_place);
+	if (graph->shared->sketched)
+	{
+		VsSketch   *sketch = sketch_of(graph, id);
+
+		sketch->factors = vs_rabitq_encode_bytes(VS_RANK_L2, SKETCH_BITS, index->padded,
+												 vector, graph->origin, sketch->code);
+	}
 	place = (void *) vs_memgraph_vector(graph, id);
 	if (place)
 		memcpy(place, vector, index->vector_size);

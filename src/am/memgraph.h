@@ -18,6 +18,7 @@
 
 #include "am/arena.h"
 #include "am/graph.h"
+#include "quant/rabitq.h"
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 
@@ -45,6 +46,20 @@ typedef struct VsMemVertex
 	VsMemList	bottom;			/* the list of level 0; must be last */
 } VsMemVertex;
 
+/*
+ * What a vertex's rank is estimated from: its RaBitQ code relative to the origin.  The
+ * search for a new vertex's neighbours meets a dozen vertices for each that it expands;
+ * of those it reads two cache lines, and the vector only once one is expanded.
+ */
+typedef struct VsSketch
+{
+	VsRabitqFactors factors;
+	uint8		code[FLEXIBLE_ARRAY_MEMBER];
+} VsSketch;
+
+/* Directories of chunks, one for each kind of thing. */
+#define VS_MEM_DIRECTORIES	3
+
 /* What all processes share. */
 typedef struct VsMemShared
 {
@@ -52,13 +67,14 @@ typedef struct VsMemShared
 	int64		n;				/* vertices */
 	int64		nvectors;		/* vectors of those before it are in memory; read
 								 * without the lock: who knows an id knows this */
+	bool		sketched;		/* vertices have sketches; never changes */
 	BlockNumber nblocks;		/* of the relation, as far as made by the graph */
 	slock_t		entry_lock;
 	VsId		entry;
 	int			entry_level;
 	VsArenaShared arena;
 	uint32		max_chunks;		/* of each directory */
-	VsArenaPtr	chunks[FLEXIBLE_ARRAY_MEMBER];	/* of vertices, then of vectors */
+	VsArenaPtr	chunks[FLEXIBLE_ARRAY_MEMBER];	/* of vertices, of vectors, of sketches */
 } VsMemShared;
 
 /* A rank that was computed, against the vector at hand. */
@@ -87,6 +103,18 @@ typedef struct VsMemGraph
 	const void *begun;			/* the vector at hand, and its number */
 	uint32		nbegun;
 	VsKnownRank *known;			/* a cache of ranks against it, by id */
+
+	/* If there are sketches. */
+	Size		sketch_bytes;
+	int			sketch_bits;	/* log2 of sketches a chunk */
+	char	  **sketches;		/* chunks, as those above */
+	VsBytes    *origin;			/* what their codes are relative to */
+	VsRabitqQuery *sketch_query;	/* the vector at hand */
+	float		origin_rank;	/* against it */
+	VsRabitqFactors *factors;	/* scratch: of one list's sketches */
+	uint8	   *codes;
+	float	   *estimates;
+
 	Buffer	   *held;			/* pins on vectors given out */
 	int			nheld;
 	int			max_pins;		/* at once; of those held, and of those priced */
@@ -96,11 +124,12 @@ typedef struct VsMemGraph
 extern Size vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit);
 
 /*
- * Set up the shared part: nvectors is how many vectors may be kept in memory.
+ * Set up the shared part: nvectors is how many vectors may be kept in memory; whether
+ * there are sketches, which must be worth something (vs_memgraph_sketch_bytes()).
  * The arena is for the caller to set up.
  */
 extern void vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit,
-							  int64 nvectors);
+							  int64 nvectors, bool sketched);
 
 /*
  * A process's access; its arena must be there before it is used.  Memory comes
@@ -109,9 +138,13 @@ extern void vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 
 extern void vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 							 const VsIndex *index, Relation rel, MemoryContext context);
 
-/* Bytes one more vertex takes: its links, and its vector. */
+/*
+ * Bytes one more vertex takes: its links, its vector, its sketch.  0 for the last where
+ * vectors are short, or are floats.
+ */
 extern Size vs_memgraph_link_bytes(const VsIndex *index);
 extern Size vs_memgraph_vector_bytes(const VsIndex *index);
+extern Size vs_memgraph_sketch_bytes(const VsIndex *index);
 
 /*
  * Insert a row's vector, which is copied; false, and nothing is done, if memory

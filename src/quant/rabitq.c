@@ -944,6 +944,28 @@ vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, float share, f
 	}
 }
 
+void
+vs_rabitq_estimate_each(const VsRabitqQuery *query, float centre_rank,
+						const VsRabitqFactors *factors, const uint8_t *codes, int n, float *ranks)
+{
+	int32_t		dots[BATCH];
+
+	for (int first = 0; first < n; first += BATCH)
+	{
+		int			batch = n - first < BATCH ? n - first : BATCH;
+
+		list_dots(query, codes + (size_t) first * query->code_bytes, batch, dots);
+		for (int i = 0; i < batch; i++)
+		{
+			VsRabitqFactors of = factors[first + i];
+			float		rank = centre_rank + of.add +
+				of.rescale * (((float) dots[i] - query->offset) * query->step);
+
+			ranks[first + i] = rank == rank ? rank : FLT_MAX;
+		}
+	}
+}
+
 /*
  * One standard deviation of an estimate's error: what the code leaves out,
  * seen from the query, and the rounding of the query.

@@ -110,6 +110,11 @@ extern void vs_rabitq_estimate(const VsRabitqQuery *query, float centre_rank, fl
 							   float unit, const VsRabitqPacked *factors, const uint8_t *codes,
 							   int n, float *ranks);
 
+/* The same for codes whose factors are not packed, of the centre's own rank. */
+extern void vs_rabitq_estimate_each(const VsRabitqQuery *query, float centre_rank,
+									const VsRabitqFactors *factors, const uint8_t *codes,
+									int n, float *ranks);
+
 /*
  * One standard deviation of an estimate's error, given the neighbour's
  * rescale factor and the Euclidean distance between query and centre.  The

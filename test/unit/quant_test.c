@@ -482,6 +482,8 @@ encode_without_nan(int bits, int padded, const VsBytes *o, const VsBytes *c)
 		(void) vs_rabitq_pack(f, vs_rabitq_unit(norm2), &packed);
 		vs_rabitq_estimate(query, norm2, 1.0f, vs_rabitq_unit(norm2), &packed, code, 1, &rank);
 		assert_false(isnan(rank));
+		vs_rabitq_estimate_each(query, norm2, &f, code, 1, &rank);
+		assert_false(isnan(rank));
 	}
 	free(query);
 	free(code);
@@ -715,6 +717,7 @@ test_estimate_matches_layout(void **state)
 			size_t		bytes = vs_rabitq_code_bytes(padded, bits);
 			uint8_t    *codes = malloc(n * bytes);
 			VsRabitqPacked factors[67];
+			VsRabitqFactors unpacked[67];
 			float		expected[67];
 			float		ranks[68];
 			VsRabitqQuery *query = new_query(bits, padded, q);
@@ -729,7 +732,7 @@ test_estimate_matches_layout(void **state)
 				VsRabitqFactors f = {(float) (normal() * 4.0), (float) (normal() / padded)};
 
 				assert_true(vs_rabitq_pack(f, 2.0f, &factors[i]));
-				f = vs_rabitq_unpack(factors[i], 2.0f);
+				unpacked[i] = f = vs_rabitq_unpack(factors[i], 2.0f);
 				for (int d = 0; d < padded; d++)
 				{
 					double		x = level_at(codes + i * bytes, bits, d) -
@@ -748,6 +751,11 @@ test_estimate_matches_layout(void **state)
 				{
 					ranks[lengths[l]] = -12345.0f;
 					vs_rabitq_estimate(query, 5.0f, 1.0f, 2.0f, factors, codes, lengths[l], ranks);
+					for (int i = 0; i < lengths[l]; i++)
+						assert_true(fabs(ranks[i] - expected[i]) <
+									2e-3 * (1.0 + fabs(expected[i])));
+					assert_true(ranks[lengths[l]] == -12345.0f);
+					vs_rabitq_estimate_each(query, 5.0f, unpacked, codes, lengths[l], ranks);
 					for (int i = 0; i < lengths[l]; i++)
 						assert_true(fabs(ranks[i] - expected[i]) <
 									2e-3 * (1.0 + fabs(expected[i])));
