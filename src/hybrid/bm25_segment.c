@@ -582,6 +582,7 @@ vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25
 {
 	entries->reader = reader;
 	entries->segment = segment;
+	entries->all = true;
 	entries->page = 0;
 	entries->n = entries->at = 0;
 	entries->count = 0;
@@ -608,7 +609,7 @@ next_dict_page(VsBm25Entries *entries)
 	entries->n = entries->at = 0;
 	if (entries->page == segment->dict_pages)
 	{
-		if (entries->count != segment->nterms)
+		if (entries->all && entries->count != segment->nterms)
 			vs_bm25_broken(entries->reader->rel, "The dictionary that begins at block %u has %u terms, not %u.",
 						   VsBm25BlockAt(entries->reader, segment->dict_at), entries->count, segment->nterms);
 		return false;
@@ -625,6 +626,7 @@ vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reader, const VsB
 {
 	vs_bm25_entries_begin(entries, reader, segment);
 	entries->page = find_page(reader, segment, term, length);
+	entries->all = entries->page == 0;
 }
 
 bool
