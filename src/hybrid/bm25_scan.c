@@ -69,6 +69,7 @@ typedef struct VsBm25Scan
 	int64		ngiven;			/* of those */
 	VsBm25Wanted wanted;
 	VsBm25Query *query;
+	bool		no_scores;		/* the query is for other terms than the index has */
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
 	VsBm25Hit	last;			/* of the batches before */
@@ -109,6 +110,7 @@ vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
 	memset(&state->found, 0, sizeof(FoundRows));
 	state->ngiven = 0;
 	state->phase = PHASE_START;
+	state->no_scores = false;
 	state->given.query = NULL;
 }
 
@@ -120,7 +122,10 @@ vs_bm25_endscan(IndexScanDesc scan)
 	MemoryContextDelete(state->own);
 }
 
-/* The query of the scan's key, with statistics of the index it names. */
+/*
+ * The query of the scan's key, with statistics of the index it names; NULL if there is none,
+ * or it is for other terms.
+ */
 static VsBm25Query *
 read_query(IndexScanDesc scan)
 {
@@ -138,6 +143,9 @@ read_query(IndexScanDesc scan)
 									 VARSIZE_ANY_EXHDR(string));
 	}
 	query = (VsBm25QueryDatum *) PG_DETOAST_DATUM_COPY(key->sk_argument);
+	state->no_scores = !vs_bm25_has_terms_of(scan->indexRelation, query->index);
+	if (state->no_scores)
+		return NULL;
 	state->given.query = query;
 	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
 }
@@ -400,14 +408,15 @@ give(IndexScanDesc scan, const ItemPointerData *tid, double rank, bool null)
 		if (++state->ngiven == state->found.n)
 			state->phase = PHASE_END;
 	}
-	scan->xs_recheckorderby = false;
+	scan->xs_recheckorderby = state->no_scores;
 	if (scan->numberOfOrderBys > 0)
 	{
 		bool		no_query = scan->orderByData[0].sk_flags & SK_ISNULL;
 
+		/* What is handed out to be computed must not be above what it will be. */
 		state->given.rank = rank;
-		scan->xs_orderbyvals[0] = Float8GetDatum(rank);
-		scan->xs_orderbynulls[0] = null || no_query;
+		scan->xs_orderbyvals[0] = Float8GetDatum(state->no_scores ? -get_float8_infinity() : rank);
+		scan->xs_orderbynulls[0] = (null && !state->no_scores) || no_query;
 	}
 	return true;
 }
