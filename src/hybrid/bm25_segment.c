@@ -125,9 +125,21 @@ vs_bm25_writer_is_empty(const VsBm25Writer *writer)
 	return writer->segment.ndocs + writer->segment.nnulls == 0;
 }
 
+/* Rows of a segment, and bytes of a term's postings, have numbers of 32 bits. */
+static void
+check_limit(uint64 n)
+{
+	if (n >= PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a segment of a vecstore_bm25 index cannot be so large"),
+				 errhint("Partition the table.")));
+}
+
 static void
 write_tids(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
 {
+	check_limit((uint64) writer->segment.ndocs + writer->segment.nnulls + n);
 	BufFileWrite(writer->rows, unconstify(ItemPointerData *, tids), n * sizeof(ItemPointerData));
 }
 
@@ -206,6 +218,7 @@ end_block(VsBm25Writer *writer)
 	VsBm25Skip *skip;
 
 	reserve_block(writer);
+	check_limit(writer->spilled + writer->nbytes);
 	skip = &writer->skips[writer->nskips];
 	skip->at = writer->spilled + writer->nbytes;
 	writer->nbytes += encode_block(writer->block, writer->n,
