@@ -431,6 +431,19 @@ CREATE FUNCTION same_ranks(query text) RETURNS TABLE (rows bigint, body_same boo
 	SELECT count(*), bool_and(body_rank = (body || '') <@> bm25_query(query, 'pairs_body')),
 		bool_and(title_rank = (title || '') <@> bm25_query(query, 'pairs_body')), bool_or(title_rank <> body_rank) FROM found $$;
 SELECT q.*, r.* FROM unnest(ARRAY['w1', 'w0 w2', 'w1 w1 w3', 'nothing']) q, same_ranks(q) r;
+-- rows are read in batches that work_mem allows
+CREATE TABLE plenty (id integer, body text);
+INSERT INTO plenty SELECT i, 'x' FROM generate_series(1, 40000) i;
+CREATE INDEX plenty_body ON plenty USING vecstore_bm25 (body);
+BEGIN;
+SET LOCAL work_mem = '64kB';
+DECLARE c CURSOR FOR SELECT id FROM plenty ORDER BY body <@> 'y';
+MOVE 30000 FROM c;
+SELECT sum(total_bytes) < 100000 AS small FROM pg_backend_memory_contexts WHERE name = 'vecstore_bm25 batch';
+FETCH 1 FROM c;
+MOVE ALL FROM c;
+COMMIT;
+DROP TABLE plenty;
 -- two scans of one index, one of them outer
 SELECT count(*), bool_and(a.rank = (a.body || '') <@> bm25_query('w1', 'pairs_body')), bool_and(b.rank = (b.body || '') <@> bm25_query('w2 w1', 'pairs_body')) FROM
 	(SELECT body, body <@> bm25_query('w1', 'pairs_body') AS rank FROM pairs ORDER BY body <@> bm25_query('w1', 'pairs_body') LIMIT 20) a,

@@ -31,6 +31,9 @@
 #define FIRST_BATCH		16
 #define BATCH_GROWTH	4
 
+/* What a row of a batch takes while the best are searched. */
+#define SEARCH_BYTES	40
+
 typedef enum Phase
 {
 	PHASE_START,
@@ -348,6 +351,18 @@ start(IndexScanDesc scan)
 		begin_phase(state, phase_behind(scan));
 }
 
+/*
+ * The largest batch that work_mem allows.  One of the best rows takes a search of the whole
+ * index, so there is no end of small ones.
+ */
+static int64
+max_batch(Phase phase)
+{
+	if (phase == PHASE_MATCHES)
+		return Max(work_mem, 1024) * INT64CONST(1024) / SEARCH_BYTES;
+	return work_mem * INT64CONST(1024) / sizeof(ItemPointerData);
+}
+
 /* Fetch the phase's next batch; false if there is none. */
 static bool
 next_batch(IndexScanDesc scan)
@@ -370,6 +385,7 @@ next_batch(IndexScanDesc scan)
 	else if (!first)
 		state->last.tid = state->tids[state->n - 1];
 	MemoryContextReset(state->batch_context);
+	state->k = Min(state->k, max_batch(state->phase));
 	old = MemoryContextSwitchTo(state->batch_context);
 	if (state->phase == PHASE_MATCHES)
 		state->n = vs_bm25_top(rel, state->query, scan->numberOfKeys > 0 ? &state->wanted : NULL,
