@@ -441,15 +441,12 @@ vs_bm25_open_to_inspect(Oid oid)
 			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, get_rel_name(oid));
 		LockRelationOid(table, AccessShareLock);
 	}
-	rel = try_relation_open(oid, AccessShareLock);
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index with OID %u does not exist", oid)));
-	if (rel->rd_rel->relkind != RELKIND_INDEX || rel->rd_indam->amgettuple != vs_bm25_gettuple)
+	rel = vs_bm25_open_index(oid);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel))));
+				 errmsg("\"%s\" is a partitioned index", RelationGetRelationName(rel)),
+				 errhint("Name the index of a partition.")));
 	if (RELATION_IS_OTHER_TEMP(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

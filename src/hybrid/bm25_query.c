@@ -148,6 +148,13 @@ vs_bm25_open_index(Oid oid)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel)),
 				 errhint("Name an index that CREATE INDEX … USING vecstore_bm25 made.")));
+
+	/* CREATE INDEX CONCURRENTLY shows an index that has not even a metapage yet. */
+	if (!rel->rd_index->indisready)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not ready", RelationGetRelationName(rel)),
+				 errhint("Its build is under way or has failed; in that case REINDEX or drop it.")));
 	return rel;
 }
 
