@@ -79,6 +79,7 @@ UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'few_body'::regclass;
 -- a row that the index lacks
 UPDATE pg_index SET indisready = false WHERE indexrelid = 'few_body'::regclass;
 INSERT INTO few VALUES (1000, 'unseen');
+SELECT outcome(q) FROM unnest(ARRAY['SELECT ''x'' <@> bm25_query(''x'', ''few_body'')', 'SELECT ''x'' @@ bm25_query(''x'', ''few_body'')', 'SELECT bm25_index_info(''few_body'')', 'SELECT bm25_check(''few_body'')']) q;
 UPDATE pg_index SET indisready = true WHERE indexrelid = 'few_body'::regclass;
 SELECT pending_rows FROM bm25_check('few_body');
 SELECT replace(outcome('SELECT bm25_check(''few_body'', true)'), ctid::text, '(this)') AS outcome FROM few WHERE id = 1000;

@@ -171,6 +171,26 @@ SELECT outcome('SELECT id FROM few ORDER BY body <@> ''solar''');
 SELECT i, a.* FROM (VALUES ('few_body', 0.75), ('few_second', 0)) v(i, b), agree('few', 'solar cells', i, b => v.b) a;
 DROP INDEX few_second;
 SELECT id FROM few ORDER BY body <@> 'solar' LIMIT 1;
+-- two with other terms: the query's index says which count, whichever is scanned, and the planner takes that one
+CREATE INDEX few_stems ON few USING vecstore_bm25 (body) WITH (tokenizer = language);
+EXPLAIN (COSTS OFF) SELECT id FROM few ORDER BY body <@> bm25_query('cell', 'few_body');
+EXPLAIN (COSTS OFF) SELECT id FROM few ORDER BY body <@> bm25_query('cell', 'few_stems');
+CREATE TABLE fewer (id integer, body text);
+CREATE INDEX fewer_body ON fewer USING vecstore_bm25 (body);
+INSERT INTO fewer TABLE few;
+CREATE FUNCTION by_other(query text, keys text DEFAULT 'true') RETURNS TABLE (rows bigint, best integer[], ranks boolean, in_order boolean, nulls_last boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT count(*), (array_agg(id ORDER BY id) FILTER (WHERE rank < 0)), bool_and(rank IS NOT DISTINCT FROM (body || '''') <@> bm25_query(%1$L, ''few_stems'')),
+		bool_and(last <= rank OR last IS NULL), bool_and(rank IS NULL OR last IS NOT NULL OR n = 1) FROM (SELECT *, lag(rank) OVER (ORDER BY n) AS last FROM (SELECT *, row_number() OVER () AS n FROM
+		(SELECT id, body, body <@> (SELECT bm25_query(%1$L, ''few_stems'')) AS rank FROM fewer WHERE %2$s ORDER BY 3) q) q) q', query, keys);
+END
+$$;
+SET enable_sort = off;
+SELECT q, b.* FROM unnest(ARRAY['cell', 'converting cell light', 'unknown', '']) q, by_other(q) b;
+SELECT * FROM by_other('converting cell', 'body @@ bm25_query(''of'', ''fewer_body'')');
+RESET enable_sort;
+DROP TABLE fewer;
+DROP INDEX few_stems;
 
 -- ---- kinds of index ----
 
@@ -411,6 +431,19 @@ CREATE FUNCTION same_ranks(query text) RETURNS TABLE (rows bigint, body_same boo
 	SELECT count(*), bool_and(body_rank = (body || '') <@> bm25_query(query, 'pairs_body')),
 		bool_and(title_rank = (title || '') <@> bm25_query(query, 'pairs_body')), bool_or(title_rank <> body_rank) FROM found $$;
 SELECT q.*, r.* FROM unnest(ARRAY['w1', 'w0 w2', 'w1 w1 w3', 'nothing']) q, same_ranks(q) r;
+-- rows are read in batches that work_mem allows
+CREATE TABLE plenty (id integer, body text);
+INSERT INTO plenty SELECT i, 'x' FROM generate_series(1, 40000) i;
+CREATE INDEX plenty_body ON plenty USING vecstore_bm25 (body);
+BEGIN;
+SET LOCAL work_mem = '64kB';
+DECLARE c CURSOR FOR SELECT id FROM plenty ORDER BY body <@> 'y';
+MOVE 30000 FROM c;
+SELECT sum(total_bytes) < 100000 AS small FROM pg_backend_memory_contexts WHERE name = 'vecstore_bm25 batch';
+FETCH 1 FROM c;
+MOVE ALL FROM c;
+COMMIT;
+DROP TABLE plenty;
 -- two scans of one index, one of them outer
 SELECT count(*), bool_and(a.rank = (a.body || '') <@> bm25_query('w1', 'pairs_body')), bool_and(b.rank = (b.body || '') <@> bm25_query('w2 w1', 'pairs_body')) FROM
 	(SELECT body, body <@> bm25_query('w1', 'pairs_body') AS rank FROM pairs ORDER BY body <@> bm25_query('w1', 'pairs_body') LIMIT 20) a,

@@ -268,6 +268,11 @@ CREATE TEMP TABLE temporary (id integer, body text);
 CREATE INDEX temporary_body ON temporary USING vecstore_bm25 (body);
 INSERT INTO temporary SELECT id, body FROM docs;
 SELECT n, same FROM agree('temporary', 'temporary_body', 20, 8);
+-- the last words of a dictionary of several pages
+CREATE TABLE many (id integer, body text);
+INSERT INTO many SELECT i, 'w' || i FROM generate_series(10000, 12999) i;
+CREATE INDEX many_body ON many USING vecstore_bm25 (body);
+SELECT q, cardinality(ids), same FROM unnest(ARRAY['w*', 'w10*', 'w12*', 'w12999*', 'x*']) q, found('many', format('body @@ bm25_query(%L, ''many_body'')', q));
 
 -- ---- operator classes: the search operator with another right side ----
 

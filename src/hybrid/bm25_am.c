@@ -8,14 +8,17 @@
 #include "access/relation.h"
 #include "access/reloptions.h"
 #include "catalog/index.h"
+#include "catalog/pg_type.h"
 #include "commands/vacuum.h"
 #include "funcapi.h"
 #include "hybrid/bm25_am.h"
+#include "hybrid/bm25_match.h"
 #include "hybrid/bm25_merge.h"
 #include "hybrid/bm25_pending.h"
 #include "hybrid/bm25_query.h"
 #include "hybrid/bm25_segment.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
@@ -329,9 +332,26 @@ match_cost(const IndexOptInfo *info, double selectivity)
 	return pages * random_page_cost + 2 * rows * cpu_operator_cost;
 }
 
+/* Whether the order is that of a query for other terms than the index has. */
+static bool
+is_for_other_terms(const IndexPath *path)
+{
+	Const	   *query = (Const *) get_rightop(linitial(path->indexorderbys));
+	Relation	index;
+	bool		other;
+
+	if (!IsA(query, Const) || query->constisnull || query->consttype == TEXTOID)
+		return false;
+	index = index_open(path->indexinfo->indexoid, NoLock);
+	other = !vs_bm25_has_terms_of(index, DatumGetVsBm25Query(query->constvalue)->index);
+	index_close(index, NoLock);
+	return other;
+}
+
 /*
  * A search in the order of scores reads postings of a few terms: say of a tenth of the index, at
- * a fraction of an operator each.  Without ORDER BY and keys the index is of no use.
+ * a fraction of an operator each.  Without ORDER BY and keys the index is of no use, nor if it
+ * knows no scores.
  */
 static void
 am_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup, Cost *total,
@@ -352,7 +372,7 @@ am_costestimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *sta
 		*total = match + *selectivity * rows * cpu_index_tuple_cost;
 		return;
 	}
-	if (path->indexorderbys == NIL)
+	if (path->indexorderbys == NIL || is_for_other_terms(path))
 	{
 		*startup = *total = get_float8_infinity();
 		vs_disable_path(&path->path);
@@ -421,15 +441,12 @@ vs_bm25_open_to_inspect(Oid oid)
 			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_INDEX, get_rel_name(oid));
 		LockRelationOid(table, AccessShareLock);
 	}
-	rel = try_relation_open(oid, AccessShareLock);
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index with OID %u does not exist", oid)));
-	if (rel->rd_rel->relkind != RELKIND_INDEX || rel->rd_indam->amgettuple != vs_bm25_gettuple)
+	rel = vs_bm25_open_index(oid);
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel))));
+				 errmsg("\"%s\" is a partitioned index", RelationGetRelationName(rel)),
+				 errhint("Name the index of a partition.")));
 	if (RELATION_IS_OTHER_TEMP(rel))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -578,28 +578,15 @@ find_in_pending(Relation rel, const VsBm25Meta *meta, const VsMatch *match, bool
 void
 vs_bm25_find(Relation rel, const VsMatch *match, VsBm25Found found, void *state)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecstore_bm25 find",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = CurrentMemoryContext;
+	VsBm25Look	look = {.rel = rel};
 
-	for (;;)
+	while (vs_bm25_look(&look))
 	{
-		bool		stale = false;
-		VsBm25Meta	meta;
-
-		vs_bm25_meta_read(rel, &meta);
-		MemoryContextSwitchTo(context);
-		find_in_pending(rel, &meta, match, &stale, found, state);
-		for (int i = 0; i < meta.nsegments && !stale; i++)
+		find_in_pending(rel, &look.meta, match, &look.stale, found, state);
+		for (int i = 0; i < look.meta.nsegments && !look.stale; i++)
 		{
-			MemoryContextReset(context);
-			find_in_segment(rel, &meta.segments[i], match, &stale, found, state);
+			MemoryContextReset(look.context);
+			find_in_segment(rel, &look.meta.segments[i], match, &look.stale, found, state);
 		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(context);
-		if (!stale)
-			break;
-		vs_bm25_check_changed(rel, &meta);
 	}
-	MemoryContextDelete(context);
 }

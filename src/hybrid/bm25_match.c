@@ -235,6 +235,21 @@ same_tokenizer(Relation a, Relation b)
 		x.min_gram == y.min_gram && x.max_gram == y.max_gram;
 }
 
+/* A row of a tsvector has the terms it says, whatever the tokenizer. */
+bool
+vs_bm25_has_terms_of(Relation index, Oid named)
+{
+	Relation	rel;
+	bool		has = true;
+
+	if (named == RelationGetRelid(index) || (rel = try_relation_open(named, AccessShareLock)) == NULL)
+		return true;
+	if (vs_bm25_is_index(rel) && !vs_bm25_is_tsvector(index))
+		has = !vs_bm25_is_tsvector(rel) && same_tokenizer(index, rel);
+	relation_close(rel, NoLock);
+	return has;
+}
+
 /* Open the index that a query names, which must be one of texts. */
 static Relation
 open_text_index(Oid oid)

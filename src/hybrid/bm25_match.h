@@ -23,6 +23,12 @@ extern VsMatch *vs_bm25_match_parse(const VsBm25QueryDatum *query);
  */
 extern VsMatch *vs_bm25_match_analyze(VsMatch *match, VsBm25Analyzer *analyzer);
 
+/*
+ * Whether an index has the terms that the one which a query names would make of its rows;
+ * true also if that is none, for others to say so.
+ */
+extern bool vs_bm25_has_terms_of(Relation index, Oid named);
+
 /* What rows must have for the key of a scan of this index; NULL: no row has it. */
 extern VsMatch *vs_bm25_match_key(Relation index, ScanKey key);
 

@@ -25,6 +25,9 @@
  */
 #define MERGE_BY_INSERT	256
 
+/* A merge stays far below the rows that a segment can have. */
+#define MAX_MERGED_ROWS	(UINT64CONST(1) << 31)
+
 static void make_room(Relation rel);
 
 /* ---- the list of segments ---- */
@@ -705,16 +708,29 @@ sum_blocks(const VsBm25Segment *segments, int n)
 	return sum;
 }
 
+/* Rows of n segments. */
+static uint64
+sum_rows(const VsBm25Segment *segments, int n)
+{
+	uint64		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += (uint64) segments[i].ndocs + segments[i].nnulls;
+	return sum;
+}
+
 /*
  * In the order of size, the first TIER_SEGMENTS of which the largest is not larger than
- * TIER_SEGMENTS times the smallest; -1 if there are none.
+ * TIER_SEGMENTS times the smallest, and which together are not too many rows; -1 if there
+ * are none.
  */
 static int
 find_tier(const VsBm25Segment *segments, int n)
 {
 	for (int i = 0; i + TIER_SEGMENTS <= n; i++)
 		if (segments[i + TIER_SEGMENTS - 1].extent.nblocks <=
-			(uint64) segments[i].extent.nblocks * TIER_SEGMENTS)
+			(uint64) segments[i].extent.nblocks * TIER_SEGMENTS &&
+			sum_rows(segments + i, TIER_SEGMENTS) <= MAX_MERGED_ROWS)
 			return i;
 	return -1;
 }

@@ -9,6 +9,7 @@
 #include "access/xloginsert.h"
 #include "hybrid/bm25_page.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 StaticAssertDecl(sizeof(VsBm25Meta) <= VS_BM25_PAGE_BYTES, "the metapage is one page");
 
@@ -275,6 +276,47 @@ vs_bm25_meta_commit(VsBm25MetaEdit *edit)
 {
 	GenericXLogFinish(edit->xlog);
 	UnlockReleaseBuffer(edit->buffer);
+}
+
+/* ---- looks ---- */
+
+void
+vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
+{
+	VsBm25Meta	now;
+
+	CHECK_FOR_INTERRUPTS();
+	vs_bm25_meta_read(rel, &now);
+	if (now.next_generation == meta->next_generation && now.nsegments == meta->nsegments &&
+		now.npending == meta->npending)
+		vs_bm25_broken(rel, "Block %u is not of the extent that the metapage says.",
+					   vs_bm25_stale_block());
+}
+
+bool
+vs_bm25_look(VsBm25Look *look)
+{
+	if (look->context == NULL)
+	{
+		look->caller = CurrentMemoryContext;
+		look->context = AllocSetContextCreate(look->caller, "vecstore_bm25 look",
+											  ALLOCSET_DEFAULT_SIZES);
+	}
+	else
+	{
+		MemoryContextSwitchTo(look->caller);
+		if (!look->stale)
+		{
+			MemoryContextDelete(look->context);
+			return false;
+		}
+		MemoryContextReset(look->context);
+		vs_bm25_check_changed(look->rel, &look->meta);
+	}
+	look->stale = false;
+	vs_bm25_meta_read(look->rel, &look->meta);
+	MemoryContextSwitchTo(look->context);
+	return true;
 }
 
 /* ---- extents ---- */

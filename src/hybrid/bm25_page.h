@@ -127,6 +127,34 @@ extern void vs_bm25_meta_read(Relation rel, VsBm25Meta *meta);
  */
 extern uint32 vs_bm25_check_extents(Relation rel, const VsBm25Meta *meta);
 
+/*
+ * A look at an index by what a copy of its metapage says.  If pages have got other owners
+ * meanwhile, it begins again:
+ *
+ *	VsBm25Look	look = {.rel = rel};
+ *
+ *	while (vs_bm25_look(&look))
+ *		read what look.meta says, with &look.stale for the readers
+ *
+ * Memory is that of the look, and goes with it.
+ */
+typedef struct VsBm25Look
+{
+	Relation	rel;
+	VsBm25Meta	meta;
+	bool		stale;
+	MemoryContext context;
+	MemoryContext caller;		/* for what is to stay */
+} VsBm25Look;
+
+extern bool vs_bm25_look(VsBm25Look *look);
+
+/*
+ * A reader met pages that are not what the metapage said.  Returns if that has changed
+ * meanwhile; raises XX002 if not.
+ */
+extern void vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta);
+
 /* Raise XX002; what follows the index is what errdetail() takes. */
 #define vs_bm25_broken(rel, ...) \
 	ereport(ERROR, \

@@ -148,20 +148,14 @@ vs_bm25_open_index(Oid oid)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a vecstore_bm25 index", RelationGetRelationName(rel)),
 				 errhint("Name an index that CREATE INDEX … USING vecstore_bm25 made.")));
+
+	/* CREATE INDEX CONCURRENTLY shows an index that has not even a metapage yet. */
+	if (!rel->rd_index->indisready)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not ready", RelationGetRelationName(rel)),
+				 errhint("Its build is under way or has failed; in that case REINDEX or drop it.")));
 	return rel;
-}
-
-void
-vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
-{
-	VsBm25Meta	now;
-
-	CHECK_FOR_INTERRUPTS();
-	vs_bm25_meta_read(rel, &now);
-	if (now.next_generation == meta->next_generation && now.nsegments == meta->nsegments &&
-		now.npending == meta->npending)
-		vs_bm25_broken(rel, "Block %u is not of the extent that the metapage says.",
-					   vs_bm25_stale_block());
 }
 
 /* What is counted. */
@@ -172,13 +166,15 @@ typedef struct Counts
 	double	   *df;
 	VsBm25TermsOf *found;
 	const char *version;		/* of the tokenizer that the query went through */
+	MemoryContext context;		/* of what was found */
 } Counts;
 
 static void
 count_segment(Relation rel, const VsBm25Segment *segment, const VsBm25Document *query,
 			  Counts *counts, bool *stale)
 {
-	VsBm25TermsOf *found = palloc0(offsetof(VsBm25TermsOf, terms) + query->n * sizeof(found->terms[0]));
+	VsBm25TermsOf *found = MemoryContextAllocZero(counts->context, offsetof(VsBm25TermsOf, terms) +
+												  query->n * sizeof(found->terms[0]));
 	VsBm25Reader reader;
 	VsBm25Entry entry;
 
@@ -219,37 +215,45 @@ count_pending(Relation rel, const VsBm25Meta *meta, const VsBm25Document *query,
 	vs_bm25_pending_end(&pending);
 }
 
+static void
+free_found(VsBm25TermsOf *found)
+{
+	while (found)
+	{
+		VsBm25TermsOf *next = found->next;
+
+		pfree(found);
+		found = next;
+	}
+}
+
 /* Add what an index has. */
 static void
 count_index(Relation rel, const VsBm25Document *query, Counts *counts)
 {
-	double	   *df = palloc(Max(query->n, 1) * sizeof(double));
+	VsBm25Look	look = {.rel = rel};
 
-	for (;;)
+	while (vs_bm25_look(&look))
 	{
-		Counts		mine = {.df = df};
-		bool		stale = false;
-		VsBm25Meta	meta;
+		Counts		mine = {.context = look.caller};
 
-		memset(df, 0, query->n * sizeof(double));
-		vs_bm25_meta_read(rel, &meta);
-		for (int i = 0; i < meta.nsegments; i++)
-			count_segment(rel, &meta.segments[i], query, &mine, &stale);
-		count_pending(rel, &meta, query, &mine, &stale);
-		if (!stale)
+		mine.df = palloc0(Max(query->n, 1) * sizeof(double));
+		for (int i = 0; i < look.meta.nsegments; i++)
+			count_segment(rel, &look.meta.segments[i], query, &mine, &look.stale);
+		count_pending(rel, &look.meta, query, &mine, &look.stale);
+		if (look.stale)
 		{
-			counts->found = mine.found;
-			if (strcmp(meta.tokenizer_version, counts->version) != 0)
-				vs_bm25_warn_version(rel, meta.tokenizer_version);
-			counts->docs += mine.docs;
-			counts->length += mine.length;
-			for (int i = 0; i < query->n; i++)
-				counts->df[i] += df[i];
-			break;
+			free_found(mine.found);
+			continue;
 		}
-		vs_bm25_check_changed(rel, &meta);
+		counts->found = mine.found;
+		counts->docs += mine.docs;
+		counts->length += mine.length;
+		for (int i = 0; i < query->n; i++)
+			counts->df[i] += mine.df[i];
 	}
-	pfree(df);
+	if (strcmp(look.meta.tokenizer_version, counts->version) != 0)
+		vs_bm25_warn_version(rel, look.meta.tokenizer_version);
 }
 
 /* An index or, of a partitioned one, all of its partitions. */

@@ -109,12 +109,6 @@ extern VsBm25Prepared *vs_bm25_prepare_call(FunctionCallInfo fcinfo, const VsBm2
  */
 extern Node *vs_bm25_find_query(SupportRequestSimplify *request, Oid *family);
 
-/*
- * A reader met pages that are not what the metapage said.  Returns if that has changed
- * meanwhile; raises XX002 if not.
- */
-extern void vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta);
-
 /* ---- the best documents of an index ---- */
 
 typedef struct VsBm25Hit

@@ -197,24 +197,21 @@ read_batch(Relation rel, const VsBm25Query *query, const ItemPointerData *after,
 		   ItemPointerData *tids)
 {
 	Source		sources[VS_BM25_MAX_SEGMENTS + 1];
-	VsBm25Meta	meta;
+	VsBm25Look	look = {.rel = rel};
+	int64		n = 0;
 
-	for (;;)
+	while (vs_bm25_look(&look))
 	{
-		bool		stale = false;
-		int64		n;
+		const VsBm25Meta *meta = &look.meta;
 
-		vs_bm25_meta_read(rel, &meta);
-		begin_pending(&sources[0], rel, query, &meta, after, &stale);
-		for (int i = 0; i < meta.nsegments; i++)
-			begin_segment(&sources[i + 1], rel, query, &meta.segments[i], after, &stale);
-		n = merge(sources, meta.nsegments + 1, k, tids, &stale);
-		for (int i = 0; i <= meta.nsegments; i++)
+		begin_pending(&sources[0], rel, query, meta, after, &look.stale);
+		for (int i = 0; i < meta->nsegments; i++)
+			begin_segment(&sources[i + 1], rel, query, &meta->segments[i], after, &look.stale);
+		n = merge(sources, meta->nsegments + 1, k, tids, &look.stale);
+		for (int i = 0; i <= meta->nsegments; i++)
 			end_source(&sources[i]);
-		if (!stale)
-			return n;
-		vs_bm25_check_changed(rel, &meta);
 	}
+	return n;
 }
 
 int64

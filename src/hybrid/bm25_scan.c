@@ -31,6 +31,9 @@
 #define FIRST_BATCH		16
 #define BATCH_GROWTH	4
 
+/* What a row of a batch takes while the best are searched. */
+#define SEARCH_BYTES	40
+
 typedef enum Phase
 {
 	PHASE_START,
@@ -69,6 +72,7 @@ typedef struct VsBm25Scan
 	int64		ngiven;			/* of those */
 	VsBm25Wanted wanted;
 	VsBm25Query *query;
+	bool		no_scores;		/* the query is for other terms than the index has */
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
 	VsBm25Hit	last;			/* of the batches before */
@@ -109,6 +113,7 @@ vs_bm25_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
 	memset(&state->found, 0, sizeof(FoundRows));
 	state->ngiven = 0;
 	state->phase = PHASE_START;
+	state->no_scores = false;
 	state->given.query = NULL;
 }
 
@@ -120,7 +125,10 @@ vs_bm25_endscan(IndexScanDesc scan)
 	MemoryContextDelete(state->own);
 }
 
-/* The query of the scan's key, with statistics of the index it names. */
+/*
+ * The query of the scan's key, with statistics of the index it names; NULL if there is none,
+ * or it is for other terms.
+ */
 static VsBm25Query *
 read_query(IndexScanDesc scan)
 {
@@ -138,6 +146,9 @@ read_query(IndexScanDesc scan)
 									 VARSIZE_ANY_EXHDR(string));
 	}
 	query = (VsBm25QueryDatum *) PG_DETOAST_DATUM_COPY(key->sk_argument);
+	state->no_scores = !vs_bm25_has_terms_of(scan->indexRelation, query->index);
+	if (state->no_scores)
+		return NULL;
 	state->given.query = query;
 	return vs_bm25_query_prepare(query->index, query->text, VsBm25QueryTextSize(query));
 }
@@ -340,6 +351,18 @@ start(IndexScanDesc scan)
 		begin_phase(state, phase_behind(scan));
 }
 
+/*
+ * The largest batch that work_mem allows.  One of the best rows takes a search of the whole
+ * index, so there is no end of small ones.
+ */
+static int64
+max_batch(Phase phase)
+{
+	if (phase == PHASE_MATCHES)
+		return Max(work_mem, 1024) * INT64CONST(1024) / SEARCH_BYTES;
+	return work_mem * INT64CONST(1024) / sizeof(ItemPointerData);
+}
+
 /* Fetch the phase's next batch; false if there is none. */
 static bool
 next_batch(IndexScanDesc scan)
@@ -362,6 +385,7 @@ next_batch(IndexScanDesc scan)
 	else if (!first)
 		state->last.tid = state->tids[state->n - 1];
 	MemoryContextReset(state->batch_context);
+	state->k = Min(state->k, max_batch(state->phase));
 	old = MemoryContextSwitchTo(state->batch_context);
 	if (state->phase == PHASE_MATCHES)
 		state->n = vs_bm25_top(rel, state->query, scan->numberOfKeys > 0 ? &state->wanted : NULL,
@@ -400,14 +424,15 @@ give(IndexScanDesc scan, const ItemPointerData *tid, double rank, bool null)
 		if (++state->ngiven == state->found.n)
 			state->phase = PHASE_END;
 	}
-	scan->xs_recheckorderby = false;
+	scan->xs_recheckorderby = state->no_scores;
 	if (scan->numberOfOrderBys > 0)
 	{
 		bool		no_query = scan->orderByData[0].sk_flags & SK_ISNULL;
 
+		/* What is handed out to be computed must not be above what it will be. */
 		state->given.rank = rank;
-		scan->xs_orderbyvals[0] = Float8GetDatum(rank);
-		scan->xs_orderbynulls[0] = null || no_query;
+		scan->xs_orderbyvals[0] = Float8GetDatum(state->no_scores ? -get_float8_infinity() : rank);
+		scan->xs_orderbynulls[0] = (null && !state->no_scores) || no_query;
 	}
 	return true;
 }

@@ -125,9 +125,21 @@ vs_bm25_writer_is_empty(const VsBm25Writer *writer)
 	return writer->segment.ndocs + writer->segment.nnulls == 0;
 }
 
+/* Rows of a segment, and bytes of a term's postings, have numbers of 32 bits. */
+static void
+check_limit(uint64 n)
+{
+	if (n >= PG_UINT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a segment of a vecstore_bm25 index cannot be so large"),
+				 errhint("Partition the table.")));
+}
+
 static void
 write_tids(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
 {
+	check_limit((uint64) writer->segment.ndocs + writer->segment.nnulls + n);
 	BufFileWrite(writer->rows, unconstify(ItemPointerData *, tids), n * sizeof(ItemPointerData));
 }
 
@@ -206,6 +218,7 @@ end_block(VsBm25Writer *writer)
 	VsBm25Skip *skip;
 
 	reserve_block(writer);
+	check_limit(writer->spilled + writer->nbytes);
 	skip = &writer->skips[writer->nskips];
 	skip->at = writer->spilled + writer->nbytes;
 	writer->nbytes += encode_block(writer->block, writer->n,
@@ -582,6 +595,7 @@ vs_bm25_entries_begin(VsBm25Entries *entries, VsBm25Reader *reader, const VsBm25
 {
 	entries->reader = reader;
 	entries->segment = segment;
+	entries->all = true;
 	entries->page = 0;
 	entries->n = entries->at = 0;
 	entries->count = 0;
@@ -608,7 +622,7 @@ next_dict_page(VsBm25Entries *entries)
 	entries->n = entries->at = 0;
 	if (entries->page == segment->dict_pages)
 	{
-		if (entries->count != segment->nterms)
+		if (entries->all && entries->count != segment->nterms)
 			vs_bm25_broken(entries->reader->rel, "The dictionary that begins at block %u has %u terms, not %u.",
 						   VsBm25BlockAt(entries->reader, segment->dict_at), entries->count, segment->nterms);
 		return false;
@@ -625,6 +639,7 @@ vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reader, const VsB
 {
 	vs_bm25_entries_begin(entries, reader, segment);
 	entries->page = find_page(reader, segment, term, length);
+	entries->all = entries->page == 0;
 }
 
 bool

@@ -129,6 +129,7 @@ typedef struct VsBm25Entries
 {
 	VsBm25Reader *reader;
 	const VsBm25Segment *segment;
+	bool		all;			/* from the first one on */
 	uint32		page;			/* the next one */
 	int			n;				/* bytes of the present one */
 	int			at;

@@ -536,31 +536,26 @@ vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
 			const VsBm25Hit *after, int64 k, VsBm25Hit **hits)
 {
 	VsBm25Reader rows[VS_BM25_MAX_SEGMENTS];
-	Best		best = {.k = k,.after = after,.wanted = wanted,.size = 64,.rows = rows};
-	int64		n;
+	VsBm25Look	look = {.rel = rel};
+	int64		n = 0;
 
-	best.found = palloc(best.size * sizeof(Found));
-	for (;;)
+	while (vs_bm25_look(&look))
 	{
-		bool		stale = false;
-		VsBm25Meta	meta;
+		const VsBm25Meta *meta = &look.meta;
+		Best		best = {.k = k,.after = after,.wanted = wanted,.size = 64,.rows = rows};
 
-		best.n = 0;
-		vs_bm25_meta_read(rel, &meta);
-		for (int i = 0; i < meta.nsegments; i++)
-			vs_bm25_reader_init(&rows[i], rel, &meta.segments[i].extent, &stale);
-		search_pending(rel, query, &meta, &best, &stale);
-		search_segments(rel, query, &meta, &best, &stale);
+		best.found = palloc(best.size * sizeof(Found));
+		for (int i = 0; i < meta->nsegments; i++)
+			vs_bm25_reader_init(&rows[i], rel, &meta->segments[i].extent, &look.stale);
+		search_pending(rel, query, meta, &best, &look.stale);
+		search_segments(rel, query, meta, &best, &look.stale);
 		n = best.n;
-		*hits = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(VsBm25Hit));
+		*hits = MemoryContextAllocHuge(look.caller, Max(n, 1) * sizeof(VsBm25Hit));
 		sort_found(&best, *hits);
-		for (int i = 0; i < meta.nsegments; i++)
+		for (int i = 0; i < meta->nsegments; i++)
 			vs_bm25_reader_end(&rows[i]);
-		if (!stale)
-			break;
-		pfree(*hits);
-		vs_bm25_check_changed(rel, &meta);
+		if (look.stale)
+			pfree(*hits);
 	}
-	pfree(best.found);
 	return n;
 }

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Vecstore qw(build_index check_no_crash start_workload stop_workload);
+use Vecstore qw(build_index check_no_crash start_workload stop_workload wait_for_sessions);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -226,6 +226,7 @@ usleep(300_000);
 is(rebuild('', 'REINDEX INDEX CONCURRENTLY docs_body'), 3, 'concurrently');
 is(rebuild("SET maintenance_work_mem = '1MB';", 'REINDEX INDEX CONCURRENTLY docs_body'), 3, 'concurrently, little memory');
 stop_workload($writes, 'writers');
+wait_for_sessions($primary);
 is( $primary->safe_psql('postgres', q{
 	SET enable_seqscan = off; SET enable_sort = off;
 	SELECT count(*) = (SELECT count(*) FROM docs) AND count(*) = count(DISTINCT place) FROM (
