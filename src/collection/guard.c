@@ -26,6 +26,7 @@
 #include "compat.h"
 
 #include "access/genam.h"
+#include "access/generic_xlog.h"
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
@@ -41,6 +42,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -57,6 +59,14 @@ enum
 	COLUMN_VECTORS,
 	COLUMNS = COLUMN_VECTORS
 };
+
+/* A row of it; no column is NULL. */
+typedef struct UsageRow
+{
+	Oid			collection;
+	NameData	namespace;
+	int64		vectors;
+} UsageRow;
 
 PG_FUNCTION_INFO_V1(vecstore_guard);
 PG_FUNCTION_INFO_V1(vecstore_recount);
@@ -102,12 +112,13 @@ static HeapTuple
 next_usage(UsageScan *s)
 {
 	HeapTuple	tuple = systable_getnext(s->scan);
-	bool		isnull;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		s->collection = DatumGetObjectId(heap_getattr(tuple, COLUMN_COLLECTION, RelationGetDescr(s->rel), &isnull));
-		s->vectors = DatumGetInt64(heap_getattr(tuple, COLUMN_VECTORS, RelationGetDescr(s->rel), &isnull));
+		UsageRow   *row = (UsageRow *) GETSTRUCT(tuple);
+
+		s->collection = row->collection;
+		s->vectors = row->vectors;
 	}
 	return tuple;
 }
@@ -121,6 +132,34 @@ end_usage(UsageScan *s)
 }
 
 /*
+ * Writes a number over that of a tuple, if this very (sub)transaction has made the
+ * tuple.  Nobody else sees it yet, and if it is taken back, the whole tuple is.  So
+ * a transaction of many statements leaves one version, not one for each, which
+ * every statement after it would have to pass.
+ */
+static bool
+overwrite_usage(Relation rel, HeapTuple tuple, int64 vectors)
+{
+	TransactionId xid = GetCurrentTransactionIdIfAny();
+	Buffer		buffer;
+	GenericXLogState *state;
+	Page		page;
+	HeapTupleHeader header;
+
+	if (!TransactionIdIsValid(xid) || HeapTupleHeaderGetXmin(tuple->t_data) != xid)
+		return false;
+	buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tuple->t_self));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(rel);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	header = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(&tuple->t_self)));
+	((UsageRow *) ((char *) header + header->t_hoff))->vectors = vectors;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+/*
  * Notes the number of a collection; old: the tuple to replace, or NULL.
  */
 static void
@@ -131,6 +170,11 @@ put_usage(HeapTuple old, const VsNamespace *ns, Oid collection, int64 vectors)
 	bool		nulls[COLUMNS] = {0};
 	HeapTuple	tuple;
 
+	if (old != NULL && overwrite_usage(rel, old, vectors))
+	{
+		table_close(rel, RowExclusiveLock);
+		return;
+	}
 	values[COLUMN_COLLECTION - 1] = ObjectIdGetDatum(collection);
 	values[COLUMN_NAMESPACE - 1] = NameGetDatum(&ns->name);
 	values[COLUMN_VECTORS - 1] = Int64GetDatum(vectors);
