@@ -1,7 +1,7 @@
 /*
  * guard.c
- *		The trigger of every collection: it keeps a namespace's status and quotas
- *		whichever way rows are written.
+ *		The trigger of every collection and cache: it keeps a namespace's status
+ *		and quotas whichever way rows are written.
  *
  * Before a statement it looks at the status.  After it, it compares what there
  * is now with the quotas.  Rows are counted where the namespace has a quota of
@@ -254,13 +254,13 @@ note_snapshots(const VsNamespace *ns)
 			note_snapshot(ns, lfirst_oid(cell));
 }
 
-/* Counts those collections of a namespace that have no number. */
+/* Counts those collections and caches of a namespace that have no number. */
 static void
 count_missing(const VsNamespace *ns)
 {
 	ListCell   *cell;
 
-	foreach(cell, vs_collections_of(ns->schema))
+	foreach(cell, vs_guarded_tables_of(ns->schema))
 	{
 		Oid			collection = lfirst_oid(cell);
 		int64		vectors;
@@ -446,7 +446,7 @@ snapshot_error(Relation rel)
 			 errhint("vecstore.drop_snapshot() drops it.")));
 }
 
-/* vecstore.guard(): the trigger of collections and snapshots, for each statement. */
+/* vecstore.guard(): the trigger of collections, caches and snapshots, for each statement. */
 Datum
 vecstore_guard(PG_FUNCTION_ARGS)
 {
@@ -487,12 +487,11 @@ namespace_for(Name name, bool managers_only, VsNamespace *ns)
 {
 	Oid			schema = get_namespace_oid(NameStr(*name), false);
 
-	if (!vs_is_manager() &&
-		(managers_only || vs_schema_aclcheck(schema, GetUserId(), ACL_USAGE) != ACLCHECK_OK))
+	vs_get_namespace(schema, ns);
+	if (managers_only ? !vs_is_manager() : !vs_can_see(ns))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for namespace \"%s\"", NameStr(*name))));
-	vs_get_namespace(schema, ns);
 }
 
 /*
@@ -510,7 +509,7 @@ vecstore_recount(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	namespace_for(PG_GETARG_NAME(0), true, &ns);
-	collections = vs_collections_of(ns.schema);
+	collections = vs_guarded_tables_of(ns.schema);
 	foreach(cell, collections)
 		LockRelationOid(lfirst_oid(cell), ShareLock);
 	CommandCounterIncrement();
@@ -540,7 +539,7 @@ vecstore_count_vectors(PG_FUNCTION_ARGS)
 	int64		total = 0;
 
 	namespace_for(PG_GETARG_NAME(0), false, &ns);
-	foreach(cell, vs_collections_of(ns.schema))
+	foreach(cell, vs_guarded_tables_of(ns.schema))
 	{
 		Oid			collection = lfirst_oid(cell);
 		int64		vectors;

@@ -94,7 +94,7 @@ is( $node->safe_psql(
 	1, 'the aggregate over rows gives the same');
 
 # A cache that many fill with the same few embeddings, at the same time.
-$node->safe_psql('postgres', q{CREATE SCHEMA acme; SELECT vecstore.create_cache('acme.c', 8)});
+$node->safe_psql('postgres', q{SELECT vecstore.create_namespace('acme'); SELECT vecstore.create_cache('acme.c', 8)});
 $node->pgbench(
 	'--no-vacuum --client=6 --transactions=150',
 	0,
