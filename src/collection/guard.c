@@ -37,6 +37,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "collection/namespace.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
@@ -85,12 +86,20 @@ typedef struct UsageScan
 	int64		vectors;
 } UsageScan;
 
+static Relation
+open_usage(LOCKMODE lockmode)
+{
+	static const Oid types[COLUMNS] = {OIDOID, NAMEOID, INT8OID};
+
+	return vs_open_store("usage", types, COLUMNS, lockmode);
+}
+
 static void
 begin_usage(UsageScan *s, const char *index, AttrNumber column, RegProcedure equal, Datum value)
 {
 	ScanKeyData key;
 
-	s->rel = vs_open_store("usage", AccessShareLock);
+	s->rel = open_usage(AccessShareLock);
 	s->snapshot = RegisterSnapshot(vs_latest_snapshot());
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
 	s->scan = systable_beginscan(s->rel, vs_store_index(index), true, s->snapshot, 1, &key);
@@ -117,6 +126,8 @@ next_usage(UsageScan *s)
 	{
 		UsageRow   *row = (UsageRow *) GETSTRUCT(tuple);
 
+		if (HeapTupleHasNulls(tuple))
+			vs_store_altered("usage");
 		s->collection = row->collection;
 		s->vectors = row->vectors;
 	}
@@ -165,7 +176,7 @@ overwrite_usage(Relation rel, HeapTuple tuple, int64 vectors)
 static void
 put_usage(HeapTuple old, const VsNamespace *ns, Oid collection, int64 vectors)
 {
-	Relation	rel = vs_open_store("usage", RowExclusiveLock);
+	Relation	rel = open_usage(RowExclusiveLock);
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
 	HeapTuple	tuple;
@@ -279,7 +290,7 @@ count_missing(const VsNamespace *ns)
 void
 vs_forget_usage(const VsNamespace *ns)
 {
-	Relation	rel = vs_open_store("usage", RowExclusiveLock);
+	Relation	rel = open_usage(RowExclusiveLock);
 	UsageScan	s;
 	HeapTuple	tuple;
 
@@ -567,6 +578,8 @@ vecstore_admit_snapshot(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table with OID %u is no snapshot", snapshot)));
 	vs_get_namespace(get_rel_namespace(snapshot), &ns);
+	if (!vs_can_see(&ns))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, NameStr(ns.name));
 	if (vs_is_metered(&ns))
 	{
 		note_snapshot(&ns, snapshot);

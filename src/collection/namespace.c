@@ -62,6 +62,9 @@ enum
 	COLUMN_FIRST_QUOTA
 };
 
+static const Oid settings_types[] = {NAMEOID, NAMEOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+TIMESTAMPTZOID, JSONBOID};
+
 PG_FUNCTION_INFO_V1(vecstore_namespace_name);
 PG_FUNCTION_INFO_V1(vecstore_can_see);
 PG_FUNCTION_INFO_V1(vecstore_collection);
@@ -171,11 +174,33 @@ vecstore_namespace_name(PG_FUNCTION_ARGS)
 
 /* ---- The store's tables ---- */
 
-/* Opens a table of the schema vecstore. */
-Relation
-vs_open_store(const char *table, LOCKMODE lockmode)
+/* Complains of a table of the schema vecstore that is not what it was. */
+void
+vs_store_altered(const char *table)
 {
-	return table_open(vs_store_index(table), lockmode);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the table vecstore.%s was altered", table),
+			 errdetail("Its columns are not those that the extension made.")));
+}
+
+/*
+ * Opens a table of the schema vecstore.  It belongs to who created the extension,
+ * who need not be a superuser and may alter it: what is read here must be of the
+ * types that it is taken for.
+ */
+Relation
+vs_open_store(const char *table, const Oid *types, int columns, LOCKMODE lockmode)
+{
+	Relation	rel = table_open(vs_store_index(table), lockmode);
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (desc->natts != columns)
+		vs_store_altered(table);
+	for (int i = 0; i < columns; i++)
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			vs_store_altered(table);
+	return rel;
 }
 
 /* The oid of a table or index of the schema vecstore. */
@@ -225,6 +250,8 @@ read_namespace(TupleDesc desc, HeapTuple tuple, VsNamespace *ns)
 	if (!isnull)
 		namestrcpy(&ns->owner, NameStr(*DatumGetName(value)));
 	value = heap_getattr(tuple, COLUMN_STATUS, desc, &isnull);
+	if (isnull)
+		vs_store_altered("namespace_settings");
 	ns->status = status_of(TextDatumGetCString(value));
 	for (int i = 0; i < VS_QUOTA_COUNT; i++)
 	{
@@ -247,7 +274,7 @@ vs_find_namespace(Oid schema, VsNamespace *ns)
 
 	if (name == NULL)
 		return false;
-	rel = vs_open_store("namespace_settings", AccessShareLock);
+	rel = vs_open_store("namespace_settings", settings_types, lengthof(settings_types), AccessShareLock);
 	snapshot = RegisterSnapshot(vs_latest_snapshot());
 	namestrcpy(&ns->name, name);
 	ns->schema = schema;

@@ -48,7 +48,8 @@ typedef struct VsNamespace
 #define vs_is_metered(ns) \
 	((ns)->quota[VS_MAX_VECTORS] >= 0 || (ns)->quota[VS_MAX_STORAGE_BYTES] >= 0)
 
-extern Relation vs_open_store(const char *table, LOCKMODE lockmode);
+extern Relation vs_open_store(const char *table, const Oid *types, int columns, LOCKMODE lockmode);
+extern void vs_store_altered(const char *table);
 extern Oid	vs_store_index(const char *index);
 extern bool vs_find_namespace(Oid schema, VsNamespace *ns);
 extern void vs_get_namespace(Oid schema, VsNamespace *ns);

@@ -7,6 +7,11 @@
 -- read: it shows them the namespaces that they may use.  A schema is known by its
 -- name, so that the table below it can be dumped and restored.
 
+-- From here on all is in the schema vecstore, and what is of @extschema@ is called
+-- so.  Others may have put operators and functions there that suit the types at
+-- hand better than PostgreSQL's own: views and bodies read now must not find them.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 CREATE TABLE vecstore.namespace_settings (
 	name name PRIMARY KEY,
 	owner name,
