@@ -121,12 +121,14 @@ CREATE FUNCTION vecstore_stat_reset() RETURNS void
 COMMENT ON FUNCTION vecstore_stat_reset() IS 'sets this session''s counters in vecstore_stat_indexes to zero';
 
 -- pg_stat_all_indexes has last_idx_scan from PostgreSQL 16 on: as a key of the
--- row, one definition serves all versions, and pg_upgrade between them.
+-- row, one definition serves all versions, and pg_upgrade between them.  (What is
+-- called with a type that PostgreSQL has to find first stands with its schema:
+-- somebody may have put a better match into this one.)
 CREATE VIEW vecstore_stat_indexes AS
 	SELECT s.schemaname, s.relname, s.indexrelname, s.indexrelid,
 		i.metric, i.dimensions, i.m, i.ef_construction, i.quantization, i.vertices, i.bytes,
 		s.idx_scan, s.idx_tup_read, s.idx_tup_fetch,
-		(to_jsonb(s) ->> 'last_idx_scan')::timestamptz AS last_idx_scan,
+		(pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.->>) 'last_idx_scan'::text)::timestamptz AS last_idx_scan,
 		io.idx_blks_read AS blks_read, io.idx_blks_hit AS blks_hit,
 		i.scans, i.vertices_expanded, i.distances_computed, i.sweeps
 	FROM pg_catalog.pg_class c

@@ -3,7 +3,8 @@
 --
 -- A table of a namespace is a collection if it has the trigger vecstore_guard.
 -- So the catalogs list the collections, whatever is done to them by hand.  The
--- trigger's argument is the metric.
+-- trigger's argument is the metric.  (A view with that trigger is none: it would
+-- run what its owner likes.)
 
 CREATE VIEW vecstore.collections WITH (security_barrier) AS
 	SELECT n.nspname AS namespace, c.relname AS name, c.oid::regclass AS collection,
@@ -13,7 +14,7 @@ CREATE VIEW vecstore.collections WITH (security_barrier) AS
 	FROM pg_catalog.pg_trigger t
 		JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		JOIN vecstore.namespaces s ON s.name = n.nspname
+		JOIN vecstore.namespace_settings s ON s.name = n.nspname
 		LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'embedding'
 			AND a.atttypid = '@extschema@.vecstore'::regtype
 		LEFT JOIN LATERAL (
@@ -30,7 +31,7 @@ CREATE VIEW vecstore.collections WITH (security_barrier) AS
 			FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid JOIN pg_catalog.pg_am am ON am.oid = i.relam
 			WHERE x.indrelid = c.oid AND am.amname = 'vecstore_bm25'
 			ORDER BY i.oid LIMIT 1) b ON true
-	WHERE t.tgname = 'vecstore_guard' AND t.tgfoid = 'vecstore.guard()'::regprocedure
+	WHERE t.tgname = 'vecstore_guard' AND t.tgfoid = 'vecstore.guard()'::regprocedure AND c.relkind IN ('r', 'p')
 		AND vecstore.can_see(s.name, s.owner);
 ALTER VIEW vecstore.collections OWNER TO @extowner@;
 COMMENT ON VIEW vecstore.collections IS 'the collections of the namespaces that the current user may use or administer';
@@ -51,11 +52,48 @@ CREATE FUNCTION vecstore.admit_collection(namespace name, dimension integer) RET
 COMMENT ON FUNCTION vecstore.admit_collection(name, integer) IS
 	'an error if the quotas of a namespace forbid one more collection of this dimension';
 
+CREATE FUNCTION vecstore.metrics() RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	RETURN (SELECT array_agg(substring(o.opcname::text, '^vecstore_(.*)_ops$') ORDER BY o.oid)
+		FROM pg_opclass o JOIN pg_am a ON a.oid = o.opcmethod
+		WHERE a.amname = 'vecstore' AND o.opcname::text LIKE 'vecstore\_%\_ops');
+COMMENT ON FUNCTION vecstore.metrics() IS 'the metrics that collections may have';
+
 CREATE FUNCTION vecstore.index_options(options jsonb) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	RETURN (SELECT coalesce('WITH (' || string_agg(format('%I = %L', key, value), ', ') || ')', '')
 		FROM jsonb_each_text(options) WHERE value IS NOT NULL);
 COMMENT ON FUNCTION vecstore.index_options(jsonb) IS 'WITH (...) of names and values, without those that are NULL';
+
+-- What makes a table one of its namespace's: the trigger that says what it is,
+-- and those that count.
+CREATE FUNCTION vecstore.guard_table(relation regclass, kind name, metric text) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE pg_catalog.format('CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
+		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard(%L)', kind, relation, metric);
+	EXECUTE pg_catalog.format('CREATE TRIGGER vecstore_inserted AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted
+		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', relation);
+	EXECUTE pg_catalog.format('CREATE TRIGGER vecstore_deleted AFTER DELETE ON %s REFERENCING OLD TABLE AS deleted
+		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', relation);
+	EXECUTE pg_catalog.format('CREATE TRIGGER vecstore_changed AFTER UPDATE OR TRUNCATE ON %s
+		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', relation);
+END
+$$;
+COMMENT ON FUNCTION vecstore.guard_table(regclass, name, text) IS
+	'part of create_collection and create_cache: puts a new table under the status and the quotas of its namespace';
+
+-- Who makes a table for the namespace's owner shares it with him.
+CREATE FUNCTION vecstore.share_table(relation regclass, owner name, rights text) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	IF owner OPERATOR(pg_catalog.<>) current_user AND pg_catalog.to_regrole(pg_catalog.quote_ident(owner)) IS NOT NULL THEN
+		EXECUTE pg_catalog.format('GRANT %s ON %s TO %I', rights, relation, owner);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION vecstore.share_table(regclass, name, text) IS
+	'part of what makes tables: grants the owner of the namespace rights on one that somebody else made';
 
 CREATE FUNCTION vecstore.create_collection(collection text, dimension integer, metric text DEFAULT 'cosine',
 		m integer DEFAULT NULL, ef_construction integer DEFAULT NULL, quantization text DEFAULT NULL,
@@ -71,17 +109,13 @@ BEGIN
 	END IF;
 	SELECT * INTO target FROM vecstore.admit_name(collection);
 	PERFORM vecstore.admit_collection(target.namespace, dimension);
-	IF NOT EXISTS (SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am a ON a.oid = o.opcmethod
-			WHERE a.amname = 'vecstore' AND o.opcname = 'vecstore_' || metric || '_ops') THEN
-		RAISE 'unknown metric "%"', metric
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Metrics are ' || (
-				SELECT string_agg(replace(replace(o.opcname::text, 'vecstore_', ''), '_ops', ''), ', ' ORDER BY o.oid)
-				FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am a ON a.oid = o.opcmethod
-				WHERE a.amname = 'vecstore' AND o.opcname ~ '^vecstore_') || '.';
+	IF vecstore.metrics() OPERATOR(pg_catalog.@>) ARRAY[metric] IS NOT TRUE THEN
+		RAISE 'unknown metric "%"', metric USING ERRCODE = 'invalid_parameter_value',
+			HINT = pg_catalog.format('Metrics are %s.', pg_catalog.array_to_string(vecstore.metrics(), ', '));
 	END IF;
 
-	place := format('%I.%I', target.namespace, target.name);
-	EXECUTE format('CREATE TABLE %s (
+	place := pg_catalog.format('%I.%I', target.namespace, target.name);
+	EXECUTE pg_catalog.format('CREATE TABLE %s (
 			id pg_catalog.text PRIMARY KEY,
 			embedding %s.vecstore(%s),
 			metadata pg_catalog.jsonb NOT NULL DEFAULT ''{}'',
@@ -89,30 +123,19 @@ BEGIN
 			created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			updated_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
 			deleted_at pg_catalog.timestamptz)', place, '@extschema@', dimension);
-
-	EXECUTE format('CREATE TRIGGER vecstore_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
-		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard(%L)', place, metric);
-	EXECUTE format('CREATE TRIGGER vecstore_inserted AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted
-		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', place);
-	EXECUTE format('CREATE TRIGGER vecstore_deleted AFTER DELETE ON %s REFERENCING OLD TABLE AS deleted
-		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', place);
-	EXECUTE format('CREATE TRIGGER vecstore_changed AFTER UPDATE OR TRUNCATE ON %s
-		FOR EACH STATEMENT EXECUTE FUNCTION vecstore.guard()', place);
+	PERFORM vecstore.guard_table(place::regclass, 'vecstore_guard', metric);
 
 	-- Soft-deleted rows cost searches nothing.
-	EXECUTE format('CREATE INDEX ON %s USING vecstore (embedding %s.%I) %s WHERE deleted_at IS NULL',
-		place, '@extschema@', 'vecstore_' || metric || '_ops',
-		vecstore.index_options(jsonb_build_object('m', m, 'ef_construction', ef_construction, 'quantization', quantization)));
-	EXECUTE format('CREATE INDEX ON %s USING gin (metadata pg_catalog.jsonb_path_ops) WHERE deleted_at IS NULL', place);
+	EXECUTE pg_catalog.format('CREATE INDEX ON %s USING vecstore (embedding %s.%I) %s WHERE deleted_at IS NULL',
+		place, '@extschema@', pg_catalog.format('vecstore_%s_ops', metric),
+		vecstore.index_options(pg_catalog.jsonb_build_object('m', m, 'ef_construction', ef_construction, 'quantization', quantization)));
+	EXECUTE pg_catalog.format('CREATE INDEX ON %s USING gin (metadata pg_catalog.jsonb_path_ops) WHERE deleted_at IS NULL', place);
 	IF text_index AND tokenizer IS NOT NULL THEN
-		EXECUTE format('CREATE INDEX ON %s USING vecstore_bm25 (document %s.bm25_text_ops) %s WHERE deleted_at IS NULL',
-			place, '@extschema@', vecstore.index_options(jsonb_build_object('tokenizer', tokenizer) || tokenizer_options));
+		EXECUTE pg_catalog.format('CREATE INDEX ON %s USING vecstore_bm25 (document %s.bm25_text_ops) %s WHERE deleted_at IS NULL',
+			place, '@extschema@', vecstore.index_options(
+				pg_catalog.jsonb_build_object('tokenizer', tokenizer) OPERATOR(pg_catalog.||) tokenizer_options));
 	END IF;
-
-	-- Who makes a collection for the namespace's owner shares it with him.
-	IF target.owner <> current_user AND to_regrole(quote_ident(target.owner)) IS NOT NULL THEN
-		EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON %s TO %I', place, target.owner);
-	END IF;
+	PERFORM vecstore.share_table(place::regclass, target.owner, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE');
 	RETURN place::regclass;
 END
 $$;
@@ -133,7 +156,8 @@ CREATE FUNCTION vecstore.get_collection(collection text) RETURNS vecstore.collec
 DECLARE
 	found_row vecstore.collections;
 BEGIN
-	SELECT * INTO found_row FROM vecstore.collections c WHERE c.collection = vecstore.collection($1);
+	SELECT * INTO found_row FROM vecstore.collections c
+		WHERE c.collection OPERATOR(pg_catalog.=) vecstore.collection($1);
 	IF NOT FOUND THEN
 		RAISE 'permission denied for collection %', $1 USING ERRCODE = 'insufficient_privilege';
 	END IF;
@@ -150,14 +174,14 @@ DECLARE
 BEGIN
 	PERFORM vecstore.admit_name(collection);
 	place := vecstore.collection(collection);
-	FOR snapshot IN SELECT s.snapshot FROM vecstore.snapshots s WHERE s.collection = place LOOP
+	FOR snapshot IN SELECT s.snapshot FROM vecstore.snapshots s WHERE s.collection OPERATOR(pg_catalog.=) place LOOP
 		IF NOT cascade THEN
 			RAISE 'collection % has snapshots', place
 				USING ERRCODE = 'dependent_objects_still_exist', HINT = 'cascade => true drops them, too.';
 		END IF;
-		EXECUTE format('DROP TABLE %s', snapshot);
+		EXECUTE pg_catalog.format('DROP TABLE %s', snapshot);
 	END LOOP;
-	EXECUTE format('DROP TABLE %s', place);
+	EXECUTE pg_catalog.format('DROP TABLE %s', place);
 END
 $$;
 COMMENT ON FUNCTION vecstore.drop_collection(text, boolean) IS
@@ -169,7 +193,7 @@ DECLARE
 	renamed regclass := vecstore.collection(collection);
 BEGIN
 	PERFORM vecstore.admit_name(collection);
-	EXECUTE format('ALTER TABLE %s RENAME TO %I', renamed, vecstore.namespace_name(new_name));
+	EXECUTE pg_catalog.format('ALTER TABLE %s RENAME TO %I', renamed, vecstore.namespace_name(new_name));
 	RETURN renamed;
 END
 $$;
@@ -181,14 +205,17 @@ CREATE FUNCTION vecstore.namespace_usage(name text, OUT namespace name,
 		OUT storage_bytes bigint, OUT max_storage_bytes bigint, OUT storage_utilization double precision)
 	LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	quotas vecstore.namespace_list := vecstore.get_namespace(name);
+	quotas vecstore.namespaces := vecstore.get_namespace(name);
 BEGIN
 	namespace := quotas.name;
 	max_collections := quotas.max_collections;
 	max_vectors := quotas.max_vectors;
 	max_storage_bytes := quotas.max_storage_bytes;
-	SELECT count(*), coalesce(sum(pg_total_relation_size(c.collection)), 0) INTO collections, storage_bytes
-		FROM vecstore.collections c WHERE c.namespace = quotas.name;
+	SELECT count(*), coalesce(sum(pg_total_relation_size(t.relation)), 0) INTO collections, storage_bytes
+		FROM (SELECT DISTINCT t.tgrelid
+			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = quotas.name AND c.relkind IN ('r', 'p') AND t.tgname IN ('vecstore_guard', 'vecstore_cache')
+				AND t.tgfoid = 'vecstore.guard()'::regprocedure) t (relation);
 	storage_bytes := storage_bytes + (SELECT coalesce(sum(s.bytes), 0) FROM vecstore.snapshots s WHERE s.namespace = quotas.name);
 	vectors := vecstore.count_vectors(quotas.name);
 	-- a quota of nothing is used up

@@ -1,7 +1,7 @@
 /*
  * guard.c
- *		The trigger of every collection: it keeps a namespace's status and quotas
- *		whichever way rows are written.
+ *		The trigger of every collection and cache: it keeps a namespace's status
+ *		and quotas whichever way rows are written.
  *
  * Before a statement it looks at the status.  After it, it compares what there
  * is now with the quotas.  Rows are counted where the namespace has a quota of
@@ -26,6 +26,7 @@
 #include "compat.h"
 
 #include "access/genam.h"
+#include "access/generic_xlog.h"
 #include "access/htup_details.h"
 #include "access/skey.h"
 #include "access/stratnum.h"
@@ -36,11 +37,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "collection/namespace.h"
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -57,6 +60,14 @@ enum
 	COLUMN_VECTORS,
 	COLUMNS = COLUMN_VECTORS
 };
+
+/* A row of it; no column is NULL. */
+typedef struct UsageRow
+{
+	Oid			collection;
+	NameData	namespace;
+	int64		vectors;
+} UsageRow;
 
 PG_FUNCTION_INFO_V1(vecstore_guard);
 PG_FUNCTION_INFO_V1(vecstore_recount);
@@ -75,12 +86,20 @@ typedef struct UsageScan
 	int64		vectors;
 } UsageScan;
 
+static Relation
+open_usage(LOCKMODE lockmode)
+{
+	static const Oid types[COLUMNS] = {OIDOID, NAMEOID, INT8OID};
+
+	return vs_open_store("usage", types, COLUMNS, lockmode);
+}
+
 static void
 begin_usage(UsageScan *s, const char *index, AttrNumber column, RegProcedure equal, Datum value)
 {
 	ScanKeyData key;
 
-	s->rel = vs_open_store("usage", AccessShareLock);
+	s->rel = open_usage(AccessShareLock);
 	s->snapshot = RegisterSnapshot(vs_latest_snapshot());
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
 	s->scan = systable_beginscan(s->rel, vs_store_index(index), true, s->snapshot, 1, &key);
@@ -102,12 +121,15 @@ static HeapTuple
 next_usage(UsageScan *s)
 {
 	HeapTuple	tuple = systable_getnext(s->scan);
-	bool		isnull;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		s->collection = DatumGetObjectId(heap_getattr(tuple, COLUMN_COLLECTION, RelationGetDescr(s->rel), &isnull));
-		s->vectors = DatumGetInt64(heap_getattr(tuple, COLUMN_VECTORS, RelationGetDescr(s->rel), &isnull));
+		UsageRow   *row = (UsageRow *) GETSTRUCT(tuple);
+
+		if (HeapTupleHasNulls(tuple))
+			vs_store_altered("usage");
+		s->collection = row->collection;
+		s->vectors = row->vectors;
 	}
 	return tuple;
 }
@@ -121,16 +143,49 @@ end_usage(UsageScan *s)
 }
 
 /*
+ * Writes a number over that of a tuple, if this very (sub)transaction has made the
+ * tuple.  Nobody else sees it yet, and if it is taken back, the whole tuple is.  So
+ * a transaction of many statements leaves one version, not one for each, which
+ * every statement after it would have to pass.
+ */
+static bool
+overwrite_usage(Relation rel, HeapTuple tuple, int64 vectors)
+{
+	TransactionId xid = GetCurrentTransactionIdIfAny();
+	Buffer		buffer;
+	GenericXLogState *state;
+	Page		page;
+	HeapTupleHeader header;
+
+	if (!TransactionIdIsValid(xid) || HeapTupleHeaderGetXmin(tuple->t_data) != xid)
+		return false;
+	buffer = ReadBuffer(rel, ItemPointerGetBlockNumber(&tuple->t_self));
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	state = GenericXLogStart(rel);
+	page = GenericXLogRegisterBuffer(state, buffer, 0);
+	header = (HeapTupleHeader) PageGetItem(page, PageGetItemId(page, ItemPointerGetOffsetNumber(&tuple->t_self)));
+	((UsageRow *) ((char *) header + header->t_hoff))->vectors = vectors;
+	GenericXLogFinish(state);
+	UnlockReleaseBuffer(buffer);
+	return true;
+}
+
+/*
  * Notes the number of a collection; old: the tuple to replace, or NULL.
  */
 static void
 put_usage(HeapTuple old, const VsNamespace *ns, Oid collection, int64 vectors)
 {
-	Relation	rel = vs_open_store("usage", RowExclusiveLock);
+	Relation	rel = open_usage(RowExclusiveLock);
 	Datum		values[COLUMNS];
 	bool		nulls[COLUMNS] = {0};
 	HeapTuple	tuple;
 
+	if (old != NULL && overwrite_usage(rel, old, vectors))
+	{
+		table_close(rel, RowExclusiveLock);
+		return;
+	}
 	values[COLUMN_COLLECTION - 1] = ObjectIdGetDatum(collection);
 	values[COLUMN_NAMESPACE - 1] = NameGetDatum(&ns->name);
 	values[COLUMN_VECTORS - 1] = Int64GetDatum(vectors);
@@ -210,13 +265,13 @@ note_snapshots(const VsNamespace *ns)
 			note_snapshot(ns, lfirst_oid(cell));
 }
 
-/* Counts those collections of a namespace that have no number. */
+/* Counts those collections and caches of a namespace that have no number. */
 static void
 count_missing(const VsNamespace *ns)
 {
 	ListCell   *cell;
 
-	foreach(cell, vs_collections_of(ns->schema))
+	foreach(cell, vs_guarded_tables_of(ns->schema))
 	{
 		Oid			collection = lfirst_oid(cell);
 		int64		vectors;
@@ -235,7 +290,7 @@ count_missing(const VsNamespace *ns)
 void
 vs_forget_usage(const VsNamespace *ns)
 {
-	Relation	rel = vs_open_store("usage", RowExclusiveLock);
+	Relation	rel = open_usage(RowExclusiveLock);
 	UsageScan	s;
 	HeapTuple	tuple;
 
@@ -402,7 +457,7 @@ snapshot_error(Relation rel)
 			 errhint("vecstore.drop_snapshot() drops it.")));
 }
 
-/* vecstore.guard(): the trigger of collections and snapshots, for each statement. */
+/* vecstore.guard(): the trigger of collections, caches and snapshots, for each statement. */
 Datum
 vecstore_guard(PG_FUNCTION_ARGS)
 {
@@ -443,12 +498,11 @@ namespace_for(Name name, bool managers_only, VsNamespace *ns)
 {
 	Oid			schema = get_namespace_oid(NameStr(*name), false);
 
-	if (!vs_is_manager() &&
-		(managers_only || vs_schema_aclcheck(schema, GetUserId(), ACL_USAGE) != ACLCHECK_OK))
+	vs_get_namespace(schema, ns);
+	if (managers_only ? !vs_is_manager() : !vs_can_see(ns))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for namespace \"%s\"", NameStr(*name))));
-	vs_get_namespace(schema, ns);
 }
 
 /*
@@ -466,7 +520,7 @@ vecstore_recount(PG_FUNCTION_ARGS)
 	ListCell   *cell;
 
 	namespace_for(PG_GETARG_NAME(0), true, &ns);
-	collections = vs_collections_of(ns.schema);
+	collections = vs_guarded_tables_of(ns.schema);
 	foreach(cell, collections)
 		LockRelationOid(lfirst_oid(cell), ShareLock);
 	CommandCounterIncrement();
@@ -496,7 +550,7 @@ vecstore_count_vectors(PG_FUNCTION_ARGS)
 	int64		total = 0;
 
 	namespace_for(PG_GETARG_NAME(0), false, &ns);
-	foreach(cell, vs_collections_of(ns.schema))
+	foreach(cell, vs_guarded_tables_of(ns.schema))
 	{
 		Oid			collection = lfirst_oid(cell);
 		int64		vectors;
@@ -524,6 +578,8 @@ vecstore_admit_snapshot(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("table with OID %u is no snapshot", snapshot)));
 	vs_get_namespace(get_rel_namespace(snapshot), &ns);
+	if (!vs_can_see(&ns))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, NameStr(ns.name));
 	if (vs_is_metered(&ns))
 	{
 		note_snapshot(&ns, snapshot);

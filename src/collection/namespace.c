@@ -2,17 +2,17 @@
  * namespace.c
  *		Names of namespaces and collections, and what the store knows of them.
  *
- * A namespace is a schema with a row in vecstore.namespaces.  A collection is a
- * table in it that has the trigger vecstore_guard, which calls vecstore.guard().
- * So PostgreSQL's own catalogs are the list of collections: a table that was
- * renamed, moved, dropped or restored by hand needs no second list to be kept
- * in step.  A snapshot of a collection is a table likewise, with the trigger
- * vecstore_snapshot.
+ * A namespace is a schema with a row in vecstore.namespace_settings.  A
+ * collection is a table in it that has the trigger vecstore_guard, which calls
+ * vecstore.guard().  So PostgreSQL's own catalogs are the list of collections: a
+ * table that was renamed, moved, dropped or restored by hand needs no second list
+ * to be kept in step.  Semantic caches and snapshots of collections are tables
+ * likewise, with the triggers vecstore_cache and vecstore_snapshot.
  *
- * vecstore.namespaces is read here with the latest snapshot, whatever the
+ * vecstore.namespace_settings is read here with the latest snapshot, whatever the
  * transaction's isolation level, and whoever asks: a quota holds for a
- * transaction that began before it was set.  Nothing but vecstore.namespaces
- * itself (its owner, and whom the owner grants it) decides who may change it.
+ * transaction that began before it was set.  The rights on the view
+ * vecstore.namespaces, and nothing else, decide who may change it.
  *
  * Names are read as SQL reads them: docs and Docs are the same, "Docs" is not.
  * But that characters which would need quotes in SQL, other than white space,
@@ -34,8 +34,10 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "collection/namespace.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -51,7 +53,7 @@
 
 #define STORE_SCHEMA	"vecstore"
 
-/* Columns of vecstore.namespaces. */
+/* Columns of vecstore.namespace_settings. */
 enum
 {
 	COLUMN_NAME = 1,
@@ -60,10 +62,16 @@ enum
 	COLUMN_FIRST_QUOTA
 };
 
+static const Oid settings_types[] = {NAMEOID, NAMEOID, TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID,
+TIMESTAMPTZOID, JSONBOID};
+
 PG_FUNCTION_INFO_V1(vecstore_namespace_name);
+PG_FUNCTION_INFO_V1(vecstore_can_see);
 PG_FUNCTION_INFO_V1(vecstore_collection);
+PG_FUNCTION_INFO_V1(vecstore_cache);
 PG_FUNCTION_INFO_V1(vecstore_admit_collection);
 PG_FUNCTION_INFO_V1(vecstore_admit_name);
+PG_FUNCTION_INFO_V1(vecstore_has_snapshot);
 
 /* ---- Names ---- */
 
@@ -166,11 +174,33 @@ vecstore_namespace_name(PG_FUNCTION_ARGS)
 
 /* ---- The store's tables ---- */
 
-/* Opens a table of the schema vecstore. */
-Relation
-vs_open_store(const char *table, LOCKMODE lockmode)
+/* Complains of a table of the schema vecstore that is not what it was. */
+void
+vs_store_altered(const char *table)
 {
-	return table_open(vs_store_index(table), lockmode);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the table vecstore.%s was altered", table),
+			 errdetail("Its columns are not those that the extension made.")));
+}
+
+/*
+ * Opens a table of the schema vecstore.  It belongs to who created the extension,
+ * who need not be a superuser and may alter it: what is read here must be of the
+ * types that it is taken for.
+ */
+Relation
+vs_open_store(const char *table, const Oid *types, int columns, LOCKMODE lockmode)
+{
+	Relation	rel = table_open(vs_store_index(table), lockmode);
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (desc->natts != columns)
+		vs_store_altered(table);
+	for (int i = 0; i < columns; i++)
+		if (TupleDescAttr(desc, i)->atttypid != types[i])
+			vs_store_altered(table);
+	return rel;
 }
 
 /* The oid of a table or index of the schema vecstore. */
@@ -209,7 +239,7 @@ status_of(const char *status)
 	return strcmp(status, "read_only") == 0 ? VS_READ_ONLY : VS_SUSPENDED;
 }
 
-/* Reads what a tuple of vecstore.namespaces says. */
+/* Reads what a tuple of vecstore.namespace_settings says. */
 static void
 read_namespace(TupleDesc desc, HeapTuple tuple, VsNamespace *ns)
 {
@@ -220,6 +250,8 @@ read_namespace(TupleDesc desc, HeapTuple tuple, VsNamespace *ns)
 	if (!isnull)
 		namestrcpy(&ns->owner, NameStr(*DatumGetName(value)));
 	value = heap_getattr(tuple, COLUMN_STATUS, desc, &isnull);
+	if (isnull)
+		vs_store_altered("namespace_settings");
 	ns->status = status_of(TextDatumGetCString(value));
 	for (int i = 0; i < VS_QUOTA_COUNT; i++)
 	{
@@ -242,12 +274,12 @@ vs_find_namespace(Oid schema, VsNamespace *ns)
 
 	if (name == NULL)
 		return false;
-	rel = vs_open_store("namespaces", AccessShareLock);
+	rel = vs_open_store("namespace_settings", settings_types, lengthof(settings_types), AccessShareLock);
 	snapshot = RegisterSnapshot(vs_latest_snapshot());
 	namestrcpy(&ns->name, name);
 	ns->schema = schema;
 	ScanKeyInit(&key, COLUMN_NAME, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(&ns->name));
-	scan = systable_beginscan(rel, vs_store_index("namespaces_pkey"), true, snapshot, 1, &key);
+	scan = systable_beginscan(rel, vs_store_index("namespace_settings_pkey"), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
 	found = HeapTupleIsValid(tuple);
 	if (found)
@@ -270,7 +302,35 @@ vs_get_namespace(Oid schema, VsNamespace *ns)
 				 errhint("Give it back the name of a namespace, or drop the triggers vecstore_* of the table.")));
 }
 
-/* The namespace of that name. */
+/*
+ * May the current user know of a namespace?  So may who uses it, for whom it was
+ * made, even while it is suspended, and who sets quotas.
+ */
+bool
+vs_can_see(const VsNamespace *ns)
+{
+	Oid			owner = get_role_oid(NameStr(ns->owner), true);
+
+	if (OidIsValid(ns->schema) && vs_schema_aclcheck(ns->schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+		return true;
+	return (OidIsValid(owner) && has_privs_of_role(GetUserId(), owner)) || vs_is_manager();
+}
+
+/* vecstore.can_see(namespace, owner), for the views. */
+Datum
+vecstore_can_see(PG_FUNCTION_ARGS)
+{
+	VsNamespace ns = {0};
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	ns.schema = get_namespace_oid(NameStr(*PG_GETARG_NAME(0)), true);
+	if (!PG_ARGISNULL(1))
+		ns.owner = *PG_GETARG_NAME(1);
+	PG_RETURN_BOOL(vs_can_see(&ns));
+}
+
+/* The namespace of that name, which the current user must be one of those who know of. */
 static void
 get_namespace_by_name(const char *name, VsNamespace *ns)
 {
@@ -281,6 +341,8 @@ get_namespace_by_name(const char *name, VsNamespace *ns)
 				(errcode(ERRCODE_INVALID_SCHEMA_NAME),
 				 errmsg("namespace \"%s\" does not exist", name),
 				 errhint("vecstore.list_namespaces() shows those there are. A name alone, without NAMESPACE., is one of the current schema.")));
+	if (!vs_can_see(ns))
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, name);
 }
 
 /*
@@ -296,6 +358,13 @@ vs_lock_namespace(Oid schema)
 
 /* ---- Collections ---- */
 
+/* A view may have our triggers, too, but is no table of ours: it runs what its owner likes. */
+static bool
+is_table(char relkind)
+{
+	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 /* Is it a trigger of ours, of this name? */
 static bool
 is_trigger(const char *found, Oid function, const char *name)
@@ -304,9 +373,9 @@ is_trigger(const char *found, Oid function, const char *name)
 		get_func_namespace(function) == get_namespace_oid(STORE_SCHEMA, false);
 }
 
-/* The tables of a schema that have a trigger of ours, ordered by oid. */
+/* The tables of a schema that have a trigger of ours, of one name or the other, ordered by oid. */
 static List *
-tables_of(Oid schema, const char *name)
+tables_of(Oid schema, const char *name, const char *other)
 {
 	Relation	rel = table_open(TriggerRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(rel, TriggerRelidNameIndexId, true, NULL, 0, NULL);
@@ -317,7 +386,11 @@ tables_of(Oid schema, const char *name)
 	{
 		Form_pg_trigger trigger = (Form_pg_trigger) GETSTRUCT(tuple);
 
-		if (is_trigger(NameStr(trigger->tgname), trigger->tgfoid, name) && get_rel_namespace(trigger->tgrelid) == schema)
+		if (result != NIL && llast_oid(result) == trigger->tgrelid)
+			continue;
+		if ((is_trigger(NameStr(trigger->tgname), trigger->tgfoid, name) ||
+			 is_trigger(NameStr(trigger->tgname), trigger->tgfoid, other)) &&
+			get_rel_namespace(trigger->tgrelid) == schema && is_table(get_rel_relkind(trigger->tgrelid)))
 			result = lappend_oid(result, trigger->tgrelid);
 	}
 	systable_endscan(scan);
@@ -325,18 +398,18 @@ tables_of(Oid schema, const char *name)
 	return result;
 }
 
-/* The collections of a schema. */
+/* The collections and caches of a schema, which hold what the quotas count. */
 List *
-vs_collections_of(Oid schema)
+vs_guarded_tables_of(Oid schema)
 {
-	return tables_of(schema, VS_GUARD);
+	return tables_of(schema, VS_GUARD, VS_CACHE);
 }
 
 /* The snapshots in a schema. */
 List *
 vs_snapshots_of(Oid schema)
 {
-	return tables_of(schema, VS_SNAPSHOT);
+	return tables_of(schema, VS_SNAPSHOT, VS_SNAPSHOT);
 }
 
 /* Has a table a trigger of ours?  The relation cache knows: every search asks. */
@@ -348,7 +421,7 @@ has_trigger(Oid relid, const char *name)
 
 	if (rel == NULL)
 		return false;
-	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; is_table(rel->rd_rel->relkind) && rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 	{
 		Trigger    *trigger = &rel->trigdesc->triggers[i];
 
@@ -358,24 +431,21 @@ has_trigger(Oid relid, const char *name)
 	return result;
 }
 
-/* Is a table a collection? */
-bool
-vs_is_collection(Oid relid)
-{
-	return has_trigger(relid, VS_GUARD);
-}
-
 /* Is a table a snapshot of a collection, and nothing else? */
 bool
 vs_is_snapshot(Oid relid)
 {
-	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, VS_GUARD);
+	return has_trigger(relid, VS_SNAPSHOT) && !has_trigger(relid, VS_GUARD) && !has_trigger(relid, VS_CACHE);
 }
 
-/* The table of a collection that may be read now, and its namespace; else an error. */
-Oid
-vs_find_collection(text *whole_name, VsNamespace *ns)
+/*
+ * The table of a collection or cache, as the trigger says that makes it one, that
+ * may be read now, and its namespace; else an error.
+ */
+static Oid
+find_table(text *whole_name, const char *trigger, VsNamespace *ns)
 {
+	const char *kind = strcmp(trigger, VS_CACHE) == 0 ? "cache" : "collection";
 	char	   *schema_name;
 	char	   *name;
 	Oid			relid;
@@ -386,18 +456,34 @@ vs_find_collection(text *whole_name, VsNamespace *ns)
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("collection \"%s\" does not exist in namespace \"%s\"", name, schema_name),
-				 errhint("vecstore.create_collection() makes collections, vecstore.list_collections() shows those there are.")));
-	if (!vs_is_collection(relid))
+				 errmsg("%s \"%s\" does not exist in namespace \"%s\"", kind, name, schema_name),
+				 errhint("vecstore.create_%s() makes one.", kind)));
+	if (!has_trigger(relid, trigger))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s.%s\" is no collection", schema_name, name),
-				 errdetail("It lacks the trigger %s.", VS_GUARD)));
+				 errmsg("\"%s.%s\" is no %s", schema_name, name, kind),
+				 errdetail("It lacks the trigger %s.", trigger)));
 	if (ns->status == VS_SUSPENDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("namespace \"%s\" is suspended", schema_name)));
 	return relid;
+}
+
+/* The same for a collection. */
+Oid
+vs_find_collection(text *whole_name, VsNamespace *ns)
+{
+	return find_table(whole_name, VS_GUARD, ns);
+}
+
+/* vecstore.cache(name): the table of a semantic cache, for reading. */
+Datum
+vecstore_cache(PG_FUNCTION_ARGS)
+{
+	VsNamespace ns;
+
+	PG_RETURN_OID(find_table(PG_GETARG_TEXT_PP(0), VS_CACHE, &ns));
 }
 
 /*
@@ -425,7 +511,7 @@ vecstore_collection(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(relid);
 }
 
-/* An error unless collections of the namespace may be made, dropped and renamed now. */
+/* An error unless tables of the namespace may be made, dropped and renamed now. */
 static void
 check_active(const VsNamespace *ns)
 {
@@ -466,7 +552,7 @@ vecstore_admit_name(PG_FUNCTION_ARGS)
 
 /*
  * vecstore.admit_collection(namespace, dimension): an error if the namespace's
- * quotas forbid one more collection.  The lock makes sure of their number.
+ * quotas forbid one more collection or cache.  The lock makes sure of their number.
  */
 Datum
 vecstore_admit_collection(PG_FUNCTION_ARGS)
@@ -490,7 +576,7 @@ vecstore_admit_collection(PG_FUNCTION_ARGS)
 				 errmsg("%d dimensions are more than namespace \"%s\" may have", dimension, NameStr(ns.name)),
 				 errdetail("max_dimension is " INT64_FORMAT ".", ns.quota[VS_MAX_DIMENSION])));
 	if (ns.quota[VS_MAX_COLLECTIONS] >= 0 &&
-		list_length(vs_collections_of(ns.schema)) >= ns.quota[VS_MAX_COLLECTIONS])
+		list_length(vs_guarded_tables_of(ns.schema)) >= ns.quota[VS_MAX_COLLECTIONS])
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("namespace \"%s\" has as many collections as it may have", NameStr(ns.name)),
@@ -498,4 +584,27 @@ vecstore_admit_collection(PG_FUNCTION_ARGS)
 				 errhint("Drop a collection, or have the quota raised by vecstore.set_quota().")));
 	vs_forget_usage(&ns);
 	PG_RETURN_VOID();
+}
+
+/*
+ * vecstore.has_snapshot(collection, name): has it one now?  The view is read with
+ * the latest snapshot, for whoever has just waited for another who made one.
+ */
+Datum
+vecstore_has_snapshot(PG_FUNCTION_ARGS)
+{
+	static const char sql[] = "SELECT FROM vecstore.snapshots s WHERE s.collection OPERATOR(pg_catalog.=) $1 AND s.name OPERATOR(pg_catalog.=) $2";
+	Oid			types[] = {REGCLASSOID, TEXTOID};
+	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	SPIPlanPtr	plan;
+	bool		found;
+
+	SPI_connect();
+	plan = SPI_prepare(sql, lengthof(types), types);
+	if (plan == NULL ||
+		SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "snapshots could not be looked for");
+	found = SPI_processed > 0;
+	SPI_finish();
+	PG_RETURN_BOOL(found);
 }

@@ -2,11 +2,17 @@
 -- namespace.sql: namespaces, which are schemas.  docs/store.md describes them.
 --
 -- Nothing here runs with more rights than its caller has.  Who may make
--- namespaces and set quotas is decided by the rights on vecstore.namespaces,
--- which belongs to the extension's owner.  A schema is known by its name, so
--- that the table can be dumped and restored.
+-- namespaces and set quotas is decided by the rights on the view
+-- vecstore.namespaces, which belongs to the extension's owner and which all may
+-- read: it shows them the namespaces that they may use.  A schema is known by its
+-- name, so that the table below it can be dumped and restored.
 
-CREATE TABLE vecstore.namespaces (
+-- From here on all is in the schema vecstore, and what is of @extschema@ is called
+-- so.  Others may have put operators and functions there that suit the types at
+-- hand better than PostgreSQL's own: views and bodies read now must not find them.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+CREATE TABLE vecstore.namespace_settings (
 	name name PRIMARY KEY,
 	owner name,
 	status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'read_only', 'suspended')),
@@ -19,45 +25,43 @@ CREATE TABLE vecstore.namespaces (
 	created_at timestamptz NOT NULL DEFAULT now(),
 	suspended_grants jsonb
 );
-ALTER TABLE vecstore.namespaces OWNER TO @extowner@;
-COMMENT ON TABLE vecstore.namespaces IS 'the schemas that are namespaces, with their status and quotas';
-COMMENT ON COLUMN vecstore.namespaces.owner IS 'the role that may make collections here; NULL: only the schema''s owner';
-COMMENT ON COLUMN vecstore.namespaces.suspended_grants IS 'rights on the schema to be granted again after a suspension';
-SELECT pg_catalog.pg_extension_config_dump('vecstore.namespaces', '');
+ALTER TABLE vecstore.namespace_settings OWNER TO @extowner@;
+COMMENT ON TABLE vecstore.namespace_settings IS 'the schemas that are namespaces, with their status and quotas, for vecstore.namespaces';
+COMMENT ON COLUMN vecstore.namespace_settings.owner IS 'the role that may make collections here; NULL: only the schema''s owner';
+COMMENT ON COLUMN vecstore.namespace_settings.suspended_grants IS 'rights on the schema to be granted again after a suspension';
+SELECT pg_catalog.pg_extension_config_dump('vecstore.namespace_settings', '');
 
 CREATE FUNCTION vecstore.namespace_name(name text) RETURNS name
 	AS 'MODULE_PATHNAME', 'vecstore_namespace_name' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vecstore.namespace_name(text) IS 'the name that a text stands for, in lower case unless quoted';
 
 CREATE FUNCTION vecstore.can_see(namespace name, owner name) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	RETURN coalesce(has_schema_privilege(to_regnamespace(quote_ident(namespace))::oid, 'USAGE'), false)
-		OR coalesce(pg_has_role(to_regrole(quote_ident(owner))::oid, 'USAGE'), false)
-		OR has_table_privilege('vecstore.namespaces', 'UPDATE');
+	AS 'MODULE_PATHNAME', 'vecstore_can_see' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION vecstore.can_see(name, name) IS 'may the current user use a namespace, or set its quotas?';
 
-CREATE VIEW vecstore.namespace_list WITH (security_barrier) AS
+CREATE VIEW vecstore.namespaces WITH (security_barrier) AS
 	SELECT name, owner, status, to_regnamespace(quote_ident(name)) IS NOT NULL AS schema_exists,
-		max_vectors, max_storage_bytes, max_dimension, max_collections, max_batch_size, max_query_results, created_at
-	FROM vecstore.namespaces
+		max_vectors, max_storage_bytes, max_dimension, max_collections, max_batch_size, max_query_results, created_at,
+		suspended_grants
+	FROM vecstore.namespace_settings
 	WHERE vecstore.can_see(name, owner);
-ALTER VIEW vecstore.namespace_list OWNER TO @extowner@;
-COMMENT ON VIEW vecstore.namespace_list IS 'the namespaces that the current user may use or administer';
-GRANT SELECT ON vecstore.namespace_list TO PUBLIC;
+ALTER VIEW vecstore.namespaces OWNER TO @extowner@;
+COMMENT ON VIEW vecstore.namespaces IS 'the namespaces that the current user may use or administer; who may write it administers';
+GRANT SELECT ON vecstore.namespaces TO PUBLIC;
 
-CREATE FUNCTION vecstore.list_namespaces() RETURNS SETOF vecstore.namespace_list
+CREATE FUNCTION vecstore.list_namespaces() RETURNS SETOF vecstore.namespaces
 	LANGUAGE sql STABLE PARALLEL SAFE
 	BEGIN ATOMIC
-		SELECT * FROM vecstore.namespace_list ORDER BY name;
+		SELECT * FROM vecstore.namespaces ORDER BY name;
 	END;
 COMMENT ON FUNCTION vecstore.list_namespaces() IS 'the namespaces that the current user may use or administer, by name';
 
-CREATE FUNCTION vecstore.get_namespace(name text) RETURNS vecstore.namespace_list
+CREATE FUNCTION vecstore.get_namespace(name text) RETURNS vecstore.namespaces
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	found_row vecstore.namespace_list;
+	found_row vecstore.namespaces;
 BEGIN
-	SELECT * INTO found_row FROM vecstore.namespace_list l WHERE l.name = vecstore.namespace_name($1);
+	SELECT * INTO found_row FROM vecstore.namespaces l WHERE l.name = vecstore.namespace_name($1);
 	IF NOT FOUND THEN
 		RAISE 'namespace "%" does not exist', vecstore.namespace_name($1)
 			USING ERRCODE = 'invalid_schema_name', HINT = 'vecstore.list_namespaces() shows those there are.';
@@ -71,16 +75,21 @@ CREATE FUNCTION vecstore.create_namespace(name text, owner name DEFAULT NULL, ma
 		max_storage_bytes bigint DEFAULT NULL, max_dimension bigint DEFAULT NULL, max_collections bigint DEFAULT NULL,
 		max_batch_size bigint DEFAULT NULL, max_query_results bigint DEFAULT NULL) RETURNS name
 	LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
 DECLARE
 	schema_name name := vecstore.namespace_name($1);
 BEGIN
 	IF schema_name IS NULL THEN
 		RAISE 'a namespace needs a name' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	-- "public" would be everybody
+	IF owner IS NOT NULL AND to_regrole(quote_ident(owner)) IS NULL THEN
+		RAISE 'role "%" does not exist', owner USING ERRCODE = 'undefined_object';
+	END IF;
 	INSERT INTO vecstore.namespaces (name, owner, max_vectors, max_storage_bytes, max_dimension, max_collections,
 			max_batch_size, max_query_results)
 		VALUES (schema_name, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT ON CONSTRAINT namespaces_pkey DO NOTHING;
+		ON CONFLICT (name) DO NOTHING;
 	IF NOT FOUND THEN
 		RAISE 'namespace "%" already exists', schema_name USING ERRCODE = 'duplicate_schema';
 	END IF;

@@ -7,7 +7,7 @@
 
 CREATE TABLE vecstore.usage (
 	collection oid PRIMARY KEY,
-	namespace name NOT NULL REFERENCES vecstore.namespaces ON UPDATE CASCADE ON DELETE CASCADE,
+	namespace name NOT NULL REFERENCES vecstore.namespace_settings ON UPDATE CASCADE ON DELETE CASCADE,
 	vectors bigint NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX usage_namespace ON vecstore.usage (namespace);

@@ -2,7 +2,10 @@
 -- record.sql: the rows of collections.  docs/store.md describes them.
 --
 -- Each function makes one statement for the table of its collection and runs it
--- with the rights of its caller.
+-- with the rights of its caller, and with his search_path, which says what the
+-- current schema is and which triggers of his may depend on.  So all that is named
+-- here stands with its schema, operators too: what others put into a schema of
+-- that path must not be taken for PostgreSQL's own.
 
 CREATE TYPE vecstore.record AS (
 	id text,
@@ -18,7 +21,7 @@ CREATE FUNCTION vecstore.upsert(collection text, id text, embedding @extschema@.
 		document text DEFAULT NULL) RETURNS void
 	LANGUAGE plpgsql AS $$
 BEGIN
-	EXECUTE format('INSERT INTO %s (id, embedding, metadata, document) VALUES ($1, $2, coalesce($3, ''{}''), $4)
+	EXECUTE pg_catalog.format('INSERT INTO %s (id, embedding, metadata, document) VALUES ($1, $2, coalesce($3, ''{}''), $4)
 		ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, metadata = excluded.metadata,
 			document = excluded.document, updated_at = pg_catalog.now(), deleted_at = NULL',
 		vecstore.collection(collection)) USING id, embedding, metadata, document;
@@ -31,16 +34,17 @@ CREATE FUNCTION vecstore.upsert_batch(collection text, ids text[], embeddings @e
 		metadata jsonb[] DEFAULT NULL, documents text[] DEFAULT NULL) RETURNS bigint
 	LANGUAGE plpgsql AS $$
 DECLARE
-	n integer := cardinality(ids);
+	n integer := pg_catalog.cardinality(ids);
 	done bigint;
 BEGIN
-	IF n IS NULL OR cardinality(embeddings) <> n OR cardinality(metadata) <> n OR cardinality(documents) <> n THEN
+	IF n IS NULL OR pg_catalog.cardinality(embeddings) OPERATOR(pg_catalog.<>) n
+		OR pg_catalog.cardinality(metadata) OPERATOR(pg_catalog.<>) n OR pg_catalog.cardinality(documents) OPERATOR(pg_catalog.<>) n THEN
 		RAISE 'the arrays of a batch must be of the same length' USING ERRCODE = 'invalid_parameter_value',
-			DETAIL = format('There are %s ids, %s embeddings, %s metadata, %s documents.',
-				coalesce(n, 0), cardinality(embeddings), cardinality(metadata), cardinality(documents)),
+			DETAIL = pg_catalog.format('There are %s ids, %s embeddings, %s metadata, %s documents.',
+				coalesce(n, 0), pg_catalog.cardinality(embeddings), pg_catalog.cardinality(metadata), pg_catalog.cardinality(documents)),
 			HINT = 'Pass NULL for an array that is not needed.';
 	END IF;
-	EXECUTE format('INSERT INTO %s (id, embedding, metadata, document)
+	EXECUTE pg_catalog.format('INSERT INTO %s (id, embedding, metadata, document)
 		SELECT u.id, u.embedding, coalesce(u.metadata, ''{}''), u.document
 		FROM unnest($1, $2, $3, $4) u(id, embedding, metadata, document)
 		ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, metadata = excluded.metadata,
@@ -49,7 +53,7 @@ BEGIN
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
 EXCEPTION WHEN cardinality_violation THEN
-	RAISE 'an id occurs twice in a batch: %', (SELECT id FROM unnest(ids) id GROUP BY id HAVING count(*) > 1 LIMIT 1)
+	RAISE 'an id occurs twice in a batch: %', (SELECT id FROM pg_catalog.unnest(ids) id GROUP BY id HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 1 LIMIT 1)
 		USING ERRCODE = 'cardinality_violation';
 END
 $$;
@@ -59,8 +63,8 @@ COMMENT ON FUNCTION vecstore.upsert_batch(text, text[], @extschema@.vecstore[], 
 CREATE FUNCTION vecstore.get(collection text, ids text[]) RETURNS SETOF vecstore.record
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE AS $$
 BEGIN
-	RETURN QUERY EXECUTE format('SELECT c.id, c.embedding, c.metadata, c.document, c.created_at, c.updated_at
-		FROM unnest($1) WITH ORDINALITY w(id, n) JOIN %s c ON c.id = w.id
+	RETURN QUERY EXECUTE pg_catalog.format('SELECT c.id, c.embedding, c.metadata, c.document, c.created_at, c.updated_at
+		FROM pg_catalog.unnest($1) WITH ORDINALITY w(id, n) JOIN %s c ON c.id OPERATOR(pg_catalog.=) w.id
 		WHERE c.deleted_at IS NULL ORDER BY w.n', vecstore.collection(collection)) USING ids;
 END
 $$;
@@ -78,7 +82,7 @@ CREATE FUNCTION vecstore.remove(collection text, ids text[]) RETURNS bigint
 DECLARE
 	done bigint;
 BEGIN
-	EXECUTE format('DELETE FROM %s WHERE id = ANY ($1)', vecstore.collection(collection)) USING ids;
+	EXECUTE pg_catalog.format('DELETE FROM %s WHERE id OPERATOR(pg_catalog.=) ANY ($1)', vecstore.collection(collection)) USING ids;
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
 END
@@ -93,8 +97,8 @@ COMMENT ON FUNCTION vecstore.remove(text, text) IS 'removes the row with this id
 -- The condition of a filter on the rows of a collection that are not soft-deleted.
 CREATE FUNCTION vecstore.live_rows(collection regclass, filter text, filter_params jsonb) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE
-	RETURN 'deleted_at IS NULL' || CASE WHEN filter IS NULL THEN ''
-		ELSE ' AND ' || vecstore.filter_sql(filter, collection, coalesce(filter_params, '{}')) END;
+	RETURN 'deleted_at IS NULL' OPERATOR(pg_catalog.||) CASE WHEN filter IS NULL THEN ''
+		ELSE ' AND ' OPERATOR(pg_catalog.||) vecstore.filter_sql(filter, collection, coalesce(filter_params, '{}')) END;
 COMMENT ON FUNCTION vecstore.live_rows(regclass, text, jsonb) IS
 	'the condition of SQL for the rows of a collection that a filter (NULL: none) lets pass and that are not soft-deleted';
 
@@ -108,7 +112,7 @@ BEGIN
 		RAISE 'remove_where needs a filter' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'TRUNCATE removes all rows.';
 	END IF;
-	EXECUTE format('DELETE FROM %s WHERE %s', place, vecstore.live_rows(place, filter, filter_params));
+	EXECUTE pg_catalog.format('DELETE FROM %s WHERE %s', place, vecstore.live_rows(place, filter, filter_params));
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
 END
@@ -122,7 +126,7 @@ DECLARE
 	place regclass := vecstore.collection(collection);
 	result bigint;
 BEGIN
-	EXECUTE format('SELECT pg_catalog.count(*) FROM %s WHERE %s', place, vecstore.live_rows(place, filter, filter_params))
+	EXECUTE pg_catalog.format('SELECT pg_catalog.count(*) FROM %s WHERE %s', place, vecstore.live_rows(place, filter, filter_params))
 		INTO result;
 	RETURN result;
 END
@@ -135,7 +139,7 @@ CREATE FUNCTION vecstore.soft_delete(collection text, ids text[]) RETURNS bigint
 DECLARE
 	done bigint;
 BEGIN
-	EXECUTE format('UPDATE %s SET deleted_at = pg_catalog.now() WHERE id = ANY ($1) AND deleted_at IS NULL',
+	EXECUTE pg_catalog.format('UPDATE %s SET deleted_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND deleted_at IS NULL',
 		vecstore.collection(collection)) USING ids;
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
@@ -155,7 +159,7 @@ CREATE FUNCTION vecstore.restore(collection text, ids text[]) RETURNS bigint
 DECLARE
 	done bigint;
 BEGIN
-	EXECUTE format('UPDATE %s SET deleted_at = NULL WHERE id = ANY ($1) AND deleted_at IS NOT NULL',
+	EXECUTE pg_catalog.format('UPDATE %s SET deleted_at = NULL WHERE id OPERATOR(pg_catalog.=) ANY ($1) AND deleted_at IS NOT NULL',
 		vecstore.collection(collection)) USING ids;
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
@@ -173,7 +177,7 @@ CREATE FUNCTION vecstore.compact(collection text, older_than interval DEFAULT '0
 DECLARE
 	done bigint;
 BEGIN
-	EXECUTE format('DELETE FROM %s WHERE deleted_at <= pg_catalog.now() - $1', vecstore.collection(collection))
+	EXECUTE pg_catalog.format('DELETE FROM %s WHERE deleted_at OPERATOR(pg_catalog.<=) (pg_catalog.now() OPERATOR(pg_catalog.-) $1)', vecstore.collection(collection))
 		USING older_than;
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
@@ -188,10 +192,10 @@ DECLARE
 	place regclass := vecstore.collection(collection);
 BEGIN
 	IF reindex THEN
-		EXECUTE format('REINDEX TABLE %s', place);
+		EXECUTE pg_catalog.format('REINDEX TABLE %s', place);
 	END IF;
-	EXECUTE format('ANALYZE %s', place);
-	RETURN format('Statistics are new%s. What no function can do: VACUUM %s;',
+	EXECUTE pg_catalog.format('ANALYZE %s', place);
+	RETURN pg_catalog.format('Statistics are new%s. What no function can do: VACUUM %s;',
 		CASE WHEN reindex THEN ', and so are the indexes' ELSE '' END, place);
 END
 $$;
@@ -204,13 +208,13 @@ CREATE FUNCTION vecstore.stats(collection text, OUT live_rows bigint, OUT soft_d
 DECLARE
 	place regclass := vecstore.collection(collection);
 BEGIN
-	EXECUTE format('SELECT pg_catalog.count(*) FILTER (WHERE deleted_at IS NULL), pg_catalog.count(deleted_at),
+	EXECUTE pg_catalog.format('SELECT pg_catalog.count(*) FILTER (WHERE deleted_at IS NULL), pg_catalog.count(deleted_at),
 			pg_catalog.count(embedding) FILTER (WHERE deleted_at IS NULL),
 			pg_catalog.count(document) FILTER (WHERE deleted_at IS NULL), pg_catalog.max(updated_at)
 		FROM %s', place)
 		INTO live_rows, soft_deleted_rows, vectors, documents, last_update;
-	table_bytes := pg_table_size(place);
-	index_bytes := pg_indexes_size(place);
+	table_bytes := pg_catalog.pg_table_size(place);
+	index_bytes := pg_catalog.pg_indexes_size(place);
 END
 $$;
 COMMENT ON FUNCTION vecstore.stats(text) IS

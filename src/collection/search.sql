@@ -82,70 +82,80 @@ COMMENT ON FUNCTION vecstore.text_query(text, text, integer, text, jsonb, intege
 
 CREATE FUNCTION vecstore.hybrid_query(collection text, embedding @extschema@.vecstore, query_text text, k integer DEFAULT 10,
 		alpha double precision DEFAULT 0.7, method text DEFAULT 'linear', rrf_k integer DEFAULT 60, candidates integer DEFAULT NULL,
-		filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL)
+		filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL, "offset" integer DEFAULT 0,
+		min_score double precision DEFAULT NULL)
 	RETURNS TABLE (id text, score double precision, distance double precision, text_score double precision,
 		metadata jsonb, document text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 AS $$
 DECLARE
-	place regclass := vecstore.admit_search($1, $4);
+	place regclass := vecstore.admit_search($1, $4, $11);
+	wanted bigint := coalesce($4, 10) OPERATOR(pg_catalog.+) coalesce($11, 0)::bigint;
 BEGIN
+	IF wanted OPERATOR(pg_catalog.>) 10000 THEN
+		RAISE 'k and offset must be at most 10000 together, not %', wanted USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	RETURN QUERY EXECUTE pg_catalog.format('
 		SELECT (h.doc).id, h.score, h.vector_distance, h.text_score, (h.doc).metadata, (h.doc).document
-		FROM @extschema@.hybrid_search(NULL::%s, $1, $2, $3, $4, $5, $6, $7, $8, $9, ''embedding'', ''document'') h', place)
-		USING $3, $2, $4, $5, $6, $7, $8, vecstore.live_filter(place, $9, $10), $10;
+		FROM @extschema@.hybrid_search(NULL::%s, $1, $2, $3, $4, $5, $6, $7, $8, $9, ''embedding'', ''document'') h
+		WHERE $10 IS NULL OR h.score OPERATOR(pg_catalog.>=) $10
+		OFFSET $11', place)
+		USING $3, $2, wanted::integer, $5, $6, $7, $8, vecstore.live_filter(place, $9, $10), $10, $12, coalesce($11, 0);
 END
 $$;
-COMMENT ON FUNCTION vecstore.hybrid_query(text, @extschema@.vecstore, text, integer, double precision, text, integer, integer, text, jsonb) IS
+COMMENT ON FUNCTION vecstore.hybrid_query(text, @extschema@.vecstore, text, integer, double precision, text, integer, integer, text, jsonb, integer, double precision) IS
 	'the k best rows of a collection by a vector and by words together, as hybrid_search() has it';
 
 -- ---- several vectors ----
 
--- How many rows to look at in order to find k good ones.
-CREATE FUNCTION vecstore.candidates(k integer, candidates integer) RETURNS integer
+-- How many rows to look at in order to find k good ones from an offset on.
+CREATE FUNCTION vecstore.candidates(k integer, "offset" integer, candidates integer) RETURNS integer
 	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+	wanted bigint := coalesce(k, 10) OPERATOR(pg_catalog.+) coalesce("offset", 0)::bigint;
 BEGIN
-	k := coalesce(k, 10);
-	IF candidates IS NULL THEN
-		RETURN greatest(100, k OPERATOR(pg_catalog.*) 4);
+	IF coalesce(candidates, 100000) OPERATOR(pg_catalog.<) wanted OR candidates OPERATOR(pg_catalog.>) 100000 THEN
+		RAISE 'candidates must be between k and offset, % here, and 100000', wanted USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'So many rows are taken by vector; the default is 4 times k and offset, at least 100.';
 	END IF;
-	IF candidates OPERATOR(pg_catalog.<) k OR candidates OPERATOR(pg_catalog.>) 100000 THEN
-		RAISE 'candidates must be between k, % here, and 100000', k USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'So many rows are taken by vector; the default is 4 times k, at least 100.';
-	END IF;
-	RETURN candidates;
+	RETURN coalesce(candidates, least(100000, greatest(100, wanted OPERATOR(pg_catalog.*) 4))::integer);
 END
 $$;
-COMMENT ON FUNCTION vecstore.candidates(integer, integer) IS
-	'part of searches: how many rows to look at in order to find k, NULL for the default';
+COMMENT ON FUNCTION vecstore.candidates(integer, integer, integer) IS
+	'part of searches: how many rows to look at in order to find k from an offset on, NULL for the default';
 
 CREATE FUNCTION vecstore.multi_query(collection text, embeddings @extschema@.vecstore[], k integer DEFAULT 10,
-		rrf_k integer DEFAULT 60, candidates integer DEFAULT NULL, filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL)
+		rrf_k integer DEFAULT 60, candidates integer DEFAULT NULL, filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL,
+		"offset" integer DEFAULT 0, min_score double precision DEFAULT NULL)
 	RETURNS TABLE (id text, score double precision, distance double precision, metadata jsonb, document text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 AS $$
 DECLARE
-	place regclass := vecstore.admit_search($1, $3);
+	place regclass := vecstore.admit_search($1, $3, $8);
 BEGIN
 	IF coalesce(pg_catalog.cardinality($2), 0) OPERATOR(pg_catalog.=) 0 THEN
 		RAISE 'there is no vector to search for' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	RETURN QUERY
-		SELECT n.id, pg_catalog.sum(@extschema@.rrf_score(n.rank, coalesce($4, 60))) AS fused, pg_catalog.min(n.distance),
-			(pg_catalog.array_agg(n.metadata))[1], (pg_catalog.array_agg(n.document))[1]
-		FROM pg_catalog.unnest($2) e (embedding),
-			LATERAL vecstore.nearest(place, e.embedding, vecstore.candidates($3, $5), $6, $7)
-				WITH ORDINALITY n (id, score, distance, metadata, document, found, rank)
-		GROUP BY n.id ORDER BY fused DESC, n.id LIMIT coalesce($3, 10);
+		SELECT * FROM (
+			SELECT n.id, pg_catalog.sum(@extschema@.rrf_score(n.rank, coalesce($4, 60))) AS fused, pg_catalog.min(n.distance),
+				(pg_catalog.array_agg(n.metadata))[1], (pg_catalog.array_agg(n.document))[1]
+			FROM pg_catalog.unnest($2) e (embedding),
+				LATERAL vecstore.nearest(place, e.embedding, vecstore.candidates($3, $8, $5), $6, $7)
+					WITH ORDINALITY n (id, score, distance, metadata, document, found, rank)
+			GROUP BY n.id) f
+		WHERE $9 IS NULL OR f.fused OPERATOR(pg_catalog.>=) $9
+		ORDER BY f.fused DESC, f.id LIMIT coalesce($3, 10) OFFSET $8;
 END
 $$;
-COMMENT ON FUNCTION vecstore.multi_query(text, @extschema@.vecstore[], integer, integer, integer, text, jsonb) IS
+COMMENT ON FUNCTION vecstore.multi_query(text, @extschema@.vecstore[], integer, integer, integer, text, jsonb, integer, double precision) IS
 	'the k best rows of a collection for several vectors together, by reciprocal rank fusion';
 
 CREATE FUNCTION vecstore.recommend(collection text, positive_ids text[], negative_ids text[] DEFAULT '{}', k integer DEFAULT 10,
-		filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL)
+		filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL, "offset" integer DEFAULT 0,
+		min_score double precision DEFAULT NULL)
 	RETURNS TABLE (id text, score double precision, distance double precision, metadata jsonb, document text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 AS $$
 DECLARE
-	place regclass := vecstore.admit_search($1, $4);
+	place regclass := vecstore.admit_search($1, $4, $7);
 	given text[] := pg_catalog.array_cat($2, $3);
 	missing text;
 	target @extschema@.vecstore;
@@ -168,12 +178,13 @@ BEGIN
 	-- As many more as may have to be left out.
 	RETURN QUERY
 		SELECT n.id, n.score, n.distance, n.metadata, n.document
-		FROM vecstore.nearest(place, target, coalesce($4, 10) OPERATOR(pg_catalog.+) pg_catalog.cardinality(given), $5, $6) n
-		WHERE n.id OPERATOR(pg_catalog.<>) ALL (given)
-		ORDER BY n.distance LIMIT coalesce($4, 10);
+		FROM vecstore.nearest(place, target, least(2147483647, coalesce($4, 10)::bigint OPERATOR(pg_catalog.+) coalesce($7, 0)
+				OPERATOR(pg_catalog.+) pg_catalog.cardinality(given))::integer, $5, $6) n
+		WHERE n.id OPERATOR(pg_catalog.<>) ALL (given) AND ($8 IS NULL OR n.score OPERATOR(pg_catalog.>=) $8)
+		ORDER BY n.distance LIMIT coalesce($4, 10) OFFSET $7;
 END
 $$;
-COMMENT ON FUNCTION vecstore.recommend(text, text[], text[], integer, text, jsonb) IS
+COMMENT ON FUNCTION vecstore.recommend(text, text[], text[], integer, text, jsonb, integer, double precision) IS
 	'the k rows of a collection nearest to the mean of some rows minus the mean of others, without these';
 
 -- ---- diversity ----
@@ -185,24 +196,26 @@ COMMENT ON FUNCTION vecstore.mmr_rerank(@extschema@.vecstore, @extschema@.vecsto
 	'positions in an array of the k vectors that are near to a query but not to each other (maximal marginal relevance), best first';
 
 CREATE FUNCTION vecstore.query_mmr(collection text, embedding @extschema@.vecstore, k integer DEFAULT 10,
-		lambda double precision DEFAULT 0.5, candidates integer DEFAULT NULL, filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL)
+		lambda double precision DEFAULT 0.5, candidates integer DEFAULT NULL, filter text DEFAULT NULL, filter_params jsonb DEFAULT NULL,
+		"offset" integer DEFAULT 0, min_score double precision DEFAULT NULL)
 	RETURNS TABLE (id text, score double precision, distance double precision, metadata jsonb, document text)
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10 AS $$
 DECLARE
-	place regclass := vecstore.admit_search($1, $3);
+	place regclass := vecstore.admit_search($1, $3, $8);
+	rows integer := vecstore.candidates($3, $8, $5);
 BEGIN
 	RETURN QUERY
 		WITH n AS MATERIALIZED (
-			SELECT * FROM vecstore.nearest(place, $2, vecstore.candidates($3, $5), $6, $7)
-				WITH ORDINALITY n (id, score, distance, metadata, document, found, rank))
+			SELECT * FROM vecstore.nearest(place, $2, rows, $6, $7) WITH ORDINALITY n (id, score, distance, metadata, document, found, rank)
+			WHERE $9 IS NULL OR n.score OPERATOR(pg_catalog.>=) $9)
 		SELECT n.id, n.score, n.distance, n.metadata, n.document
-		FROM pg_catalog.unnest(vecstore.mmr_rerank($2, ARRAY(SELECT n.found FROM n ORDER BY n.rank), coalesce($3, 10),
-				coalesce($4, 0.5), (vecstore.get_collection($1)).metric)) WITH ORDINALITY u (rank, place)
+		FROM pg_catalog.unnest(vecstore.mmr_rerank($2, ARRAY(SELECT n.found FROM n ORDER BY n.rank), least(rows, coalesce($3, 10)
+				OPERATOR(pg_catalog.+) coalesce($8, 0)), coalesce($4, 0.5), (vecstore.get_collection($1)).metric)) WITH ORDINALITY u (rank, place)
 			JOIN n ON n.rank OPERATOR(pg_catalog.=) u.rank
-		ORDER BY u.place;
+		ORDER BY u.place OFFSET $8;
 END
 $$;
-COMMENT ON FUNCTION vecstore.query_mmr(text, @extschema@.vecstore, integer, double precision, integer, text, jsonb) IS
+COMMENT ON FUNCTION vecstore.query_mmr(text, @extschema@.vecstore, integer, double precision, integer, text, jsonb, integer, double precision) IS
 	'k rows of a collection near to a vector but not to each other, by maximal marginal relevance';
 
 -- ---- how ----

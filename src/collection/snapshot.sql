@@ -9,8 +9,10 @@
 -- renamed, moved or dumped, and drops no collection that has snapshots.
 --
 -- Anybody who may make tables can make one that looks like a snapshot.  So odd
--- arguments must not make the view fail, and the owner of a snapshot must be one
--- who may write the collection.
+-- arguments must not make the view fail, the owner of a snapshot must be one who
+-- may write the collection, and who restores it must run nothing of the owner's: a
+-- snapshot is no view, and no cast but PostgreSQL's own turns its values into those
+-- of the collection.
 --
 -- Row security would leave rows out without a word, so where it applies these
 -- functions fail (row_security = off).
@@ -23,12 +25,12 @@ CREATE VIEW vecstore.snapshots WITH (security_barrier) AS
 	FROM pg_catalog.pg_trigger t
 		JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		JOIN vecstore.namespaces s ON s.name = n.nspname
+		JOIN vecstore.namespace_settings s ON s.name = n.nspname
 		JOIN pg_catalog.pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 			AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
 		CROSS JOIN LATERAL (SELECT CASE WHEN t.tgnargs = 3 THEN regexp_match(encode(t.tgargs, 'escape'),
 			'^(\d{1,18})\\000(\d{1,16})\\000(.+)\\000$') END AS about) a
-	WHERE t.tgname = 'vecstore_snapshot' AND t.tgfoid = 'vecstore.guard()'::regprocedure
+	WHERE t.tgname = 'vecstore_snapshot' AND t.tgfoid = 'vecstore.guard()'::regprocedure AND c.relkind = 'r'
 		AND a.about IS NOT NULL
 		AND has_table_privilege(c.relowner, d.refobjid, 'UPDATE, DELETE, TRUNCATE')
 		AND vecstore.can_see(s.name, s.owner);
@@ -52,7 +54,7 @@ DECLARE
 	place regclass := vecstore.collection(collection);
 	found_snapshot regclass;
 BEGIN
-	SELECT s.snapshot INTO found_snapshot FROM vecstore.snapshots s WHERE s.collection = place AND s.name = $2;
+	SELECT s.snapshot INTO found_snapshot FROM vecstore.snapshots s WHERE s.collection OPERATOR(pg_catalog.=) place AND s.name OPERATOR(pg_catalog.=) $2;
 	IF NOT FOUND THEN
 		RAISE 'collection % has no snapshot "%"', place, name
 			USING ERRCODE = 'undefined_object', HINT = 'vecstore.list_snapshots() shows those there are.';
@@ -62,13 +64,19 @@ END
 $$;
 COMMENT ON FUNCTION vecstore.snapshot(text, text) IS 'the table of a snapshot; an error if there is none of this name';
 
+CREATE FUNCTION vecstore.has_snapshot(collection regclass, name text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'vecstore_has_snapshot' LANGUAGE C STRICT;
+COMMENT ON FUNCTION vecstore.has_snapshot(regclass, text) IS
+	'has a collection a snapshot of this name now, whatever the isolation level?';
+
 CREATE FUNCTION vecstore.admit_snapshot(snapshot regclass) RETURNS void
 	AS 'MODULE_PATHNAME', 'vecstore_admit_snapshot' LANGUAGE C STRICT;
 COMMENT ON FUNCTION vecstore.admit_snapshot(regclass) IS
 	'an error if a snapshot takes more storage than its namespace may have';
 
 -- The lock, which only those get who may write, keeps two of these apart and
--- lets writers go on.
+-- lets writers go on.  Who has waited for it sees what the other did, even if his
+-- transaction's view is older (has_snapshot).
 CREATE FUNCTION vecstore.create_snapshot(collection text, name text) RETURNS bigint
 	LANGUAGE plpgsql SET row_security = off AS $$
 DECLARE
@@ -80,37 +88,36 @@ DECLARE
 	moment timestamptz;
 	done bigint;
 BEGIN
-	IF name IS NULL OR octet_length(name) NOT BETWEEN 1 AND 63 THEN
+	IF name IS NULL OR name OPERATOR(pg_catalog.=) '' OR pg_catalog.octet_length(name) OPERATOR(pg_catalog.>) 63 THEN
 		RAISE 'a snapshot needs a name of at most 63 bytes' USING ERRCODE = 'invalid_name';
 	END IF;
 	SELECT a.namespace, a.name, a.owner INTO target FROM vecstore.admit_name(collection) a;
-	EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', place);
-	IF EXISTS (SELECT FROM vecstore.snapshots s WHERE s.collection = place AND s.name = $2) THEN
+	EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', place);
+	IF vecstore.has_snapshot(place, name) THEN
 		RAISE 'collection % has a snapshot "%" already', place, name USING ERRCODE = 'duplicate_object';
 	END IF;
 
 	-- What it is called in the catalogs is for eyes only.
-	table_name := target.name || '@' || name;
+	table_name := pg_catalog.format('%s@%s', target.name, name);
 	LOOP
-		copy := format('%I.%I', target.namespace, table_name);
-		EXIT WHEN to_regclass(copy) IS NULL;
-		table_name := n || '@' || target.name || '@' || name;
-		n := n + 1;
+		copy := pg_catalog.format('%I.%I', target.namespace, table_name);
+		EXIT WHEN pg_catalog.to_regclass(copy) IS NULL;
+		table_name := pg_catalog.format('%s@%s@%s', n, target.name, name);
+		n := n OPERATOR(pg_catalog.+) 1;
 	END LOOP;
-	EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING STORAGE INCLUDING COMPRESSION)', copy, place);
-	moment := clock_timestamp();
-	EXECUTE format('INSERT INTO %s SELECT * FROM %s', copy, place);
+	EXECUTE pg_catalog.format('CREATE TABLE %s (LIKE %s INCLUDING STORAGE INCLUDING COMPRESSION)', copy, place);
+	moment := pg_catalog.clock_timestamp();
+	EXECUTE pg_catalog.format('INSERT INTO %s SELECT * FROM %s', copy, place);
 	GET DIAGNOSTICS done = ROW_COUNT;
-	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (id)', copy);
-	EXECUTE format('CREATE TRIGGER vecstore_snapshot BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
+	EXECUTE pg_catalog.format('ALTER TABLE %s ADD PRIMARY KEY (id)', copy);
+	EXECUTE pg_catalog.format('CREATE TRIGGER vecstore_snapshot BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s
 		FOR EACH STATEMENT WHEN (%L::pg_catalog.regclass IS NOT NULL) EXECUTE FUNCTION vecstore.guard(%s, %s, %L)', copy, place,
-		done, (extract(epoch FROM moment) * 1000000)::bigint, name);
+		done, (extract(epoch FROM moment) OPERATOR(pg_catalog.*) 1000000)::bigint, name);
 	PERFORM vecstore.admit_snapshot(copy::regclass);
 
-	-- As in create_collection; but a snapshot has no row security.
-	IF target.owner <> current_user AND to_regrole(quote_ident(target.owner)) IS NOT NULL
-		AND NOT (SELECT c.relrowsecurity FROM pg_catalog.pg_class c WHERE c.oid = place) THEN
-		EXECUTE format('GRANT SELECT ON %s TO %I', copy, target.owner);
+	-- a snapshot has no row security
+	IF NOT (SELECT c.relrowsecurity FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) place) THEN
+		PERFORM vecstore.share_table(copy::regclass, target.owner, 'SELECT');
 	END IF;
 	RETURN done;
 END
@@ -132,44 +139,53 @@ DECLARE
 	old_values text;
 	new_values text;
 	changes text;
+	other_types text;
 	wanted text[];
 	n bigint;
 	done bigint;
 BEGIN
-	IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+	IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) ALL (ARRAY['read committed', 'read uncommitted']) THEN
 		RAISE 'restore_snapshot needs the isolation level READ COMMITTED' USING ERRCODE = 'invalid_transaction_state';
 	END IF;
-	SELECT coalesce(l.max_batch_size, 10000) INTO batch
-		FROM pg_catalog.pg_class c JOIN vecstore.namespace_list l ON l.name = (
-			SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = c.relnamespace)
-		WHERE c.oid = place;
-	SELECT string_agg(quote_ident(c.attname), ', ' ORDER BY c.attnum),
-			string_agg(format('t.%I', c.attname), ', ' ORDER BY c.attnum),
-			string_agg(format('s.%I::%s', c.attname, format_type(c.atttypid, c.atttypmod)), ', ' ORDER BY c.attnum),
-			string_agg(format('%1$I = s.%1$I::%2$s', c.attname, format_type(c.atttypid, c.atttypmod)), ', ')
-				FILTER (WHERE c.attidentity <> 'a')
-		INTO columns, old_values, new_values, changes
-		FROM pg_catalog.pg_attribute c JOIN pg_catalog.pg_attribute s ON s.attname = c.attname
-		WHERE c.attrelid = place AND s.attrelid = copy AND c.attnum > 0 AND NOT c.attisdropped AND NOT s.attisdropped
-			AND c.attgenerated = '';
+	SELECT greatest(coalesce(l.max_batch_size, 10000), 1) INTO batch
+		FROM pg_catalog.pg_class c JOIN vecstore.namespaces l ON l.name OPERATOR(pg_catalog.=) (
+			SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid OPERATOR(pg_catalog.=) c.relnamespace)
+		WHERE c.oid OPERATOR(pg_catalog.=) place;
+	SELECT pg_catalog.string_agg(pg_catalog.quote_ident(c.attname), ', ' ORDER BY c.attnum),
+			pg_catalog.string_agg(pg_catalog.format('t.%I', c.attname), ', ' ORDER BY c.attnum),
+			pg_catalog.string_agg(pg_catalog.format('s.%I::%s', c.attname, pg_catalog.format_type(c.atttypid, c.atttypmod)), ', ' ORDER BY c.attnum),
+			pg_catalog.string_agg(pg_catalog.format('%1$I = s.%1$I::%2$s', c.attname, pg_catalog.format_type(c.atttypid, c.atttypmod)), ', ')
+				FILTER (WHERE c.attidentity OPERATOR(pg_catalog.<>) 'a'),
+			-- 16384 is the first oid that is not PostgreSQL's own
+			pg_catalog.string_agg(pg_catalog.quote_ident(c.attname), ', ' ORDER BY c.attnum)
+				FILTER (WHERE c.atttypid OPERATOR(pg_catalog.<>) s.atttypid
+					AND greatest(c.atttypid, s.atttypid) OPERATOR(pg_catalog.>=) 16384::oid)
+		INTO columns, old_values, new_values, changes, other_types
+		FROM pg_catalog.pg_attribute c JOIN pg_catalog.pg_attribute s ON s.attname OPERATOR(pg_catalog.=) c.attname
+		WHERE c.attrelid OPERATOR(pg_catalog.=) place AND s.attrelid OPERATOR(pg_catalog.=) copy AND c.attnum OPERATOR(pg_catalog.>) 0 AND NOT c.attisdropped AND NOT s.attisdropped
+			AND c.attgenerated OPERATOR(pg_catalog.=) '';
+	IF other_types IS NOT NULL THEN
+		RAISE 'collection % and its snapshot "%" have columns of different types: %', place, name, other_types
+			USING ERRCODE = 'datatype_mismatch';
+	END IF;
 
-	EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', place);
-	EXECUTE format('DELETE FROM %s t WHERE NOT EXISTS (SELECT FROM %s s WHERE s.id = t.id)', place, copy);
+	EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', place);
+	EXECUTE pg_catalog.format('DELETE FROM %s t WHERE NOT EXISTS (SELECT FROM %s s WHERE s.id OPERATOR(pg_catalog.=) t.id)', place, copy);
 	GET DIAGNOSTICS done = ROW_COUNT;
 	-- compared bit by bit, since not all types can be compared otherwise
-	EXECUTE format('UPDATE %s t SET %s FROM %s s
-		WHERE s.id = t.id AND ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record',
+	EXECUTE pg_catalog.format('UPDATE %s t SET %s FROM %s s
+		WHERE s.id OPERATOR(pg_catalog.=) t.id AND ROW(%s)::record OPERATOR(pg_catalog.*<>) ROW(%s)::record',
 		place, changes, copy, old_values, new_values);
 	GET DIAGNOSTICS n = ROW_COUNT;
-	done := done + n;
-	FOR wanted IN EXECUTE format('SELECT array_agg(id) FROM (
-			SELECT s.id, row_number() OVER (ORDER BY s.id) AS n FROM %s s
-			WHERE NOT EXISTS (SELECT FROM %s t WHERE t.id = s.id)) missing
-		GROUP BY (n - 1) / %s', copy, place, batch)
+	done := done OPERATOR(pg_catalog.+) n;
+	FOR wanted IN EXECUTE pg_catalog.format('SELECT pg_catalog.array_agg(id) FROM (
+			SELECT s.id, pg_catalog.row_number() OVER (ORDER BY s.id) AS n FROM %s s
+			WHERE NOT EXISTS (SELECT FROM %s t WHERE t.id OPERATOR(pg_catalog.=) s.id)) missing
+		GROUP BY (n OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) %s', copy, place, batch)
 	LOOP
-		EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s s WHERE s.id = ANY ($1)',
+		EXECUTE pg_catalog.format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s s WHERE s.id OPERATOR(pg_catalog.=) ANY ($1)',
 			place, columns, new_values, copy) USING wanted;
-		done := done + cardinality(wanted);
+		done := done OPERATOR(pg_catalog.+) pg_catalog.cardinality(wanted);
 	END LOOP;
 	RETURN done;
 END
@@ -181,7 +197,7 @@ CREATE FUNCTION vecstore.drop_snapshot(collection text, name text) RETURNS void
 	LANGUAGE plpgsql STRICT AS $$
 BEGIN
 	PERFORM vecstore.admit_name(collection);
-	EXECUTE format('DROP TABLE %s', vecstore.snapshot(collection, name));
+	EXECUTE pg_catalog.format('DROP TABLE %s', vecstore.snapshot(collection, name));
 END
 $$;
 COMMENT ON FUNCTION vecstore.drop_snapshot(text, text) IS 'drops a snapshot of a collection';
@@ -199,7 +215,7 @@ BEGIN
 	IF snapshot IS NOT NULL THEN
 		source := vecstore.snapshot(collection, snapshot);
 	END IF;
-	EXECUTE format('COPY %s (id, embedding, metadata, document, created_at, updated_at, deleted_at) TO %L (FORMAT binary)',
+	EXECUTE pg_catalog.format('COPY %s (id, embedding, metadata, document, created_at, updated_at, deleted_at) TO %L (FORMAT binary)',
 		source, path);
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;
@@ -213,7 +229,7 @@ CREATE FUNCTION vecstore.import_collection(collection text, path text) RETURNS b
 DECLARE
 	done bigint;
 BEGIN
-	EXECUTE format('COPY %s (id, embedding, metadata, document, created_at, updated_at, deleted_at) FROM %L (FORMAT binary)',
+	EXECUTE pg_catalog.format('COPY %s (id, embedding, metadata, document, created_at, updated_at, deleted_at) FROM %L (FORMAT binary)',
 		vecstore.collection(collection), path);
 	GET DIAGNOSTICS done = ROW_COUNT;
 	RETURN done;

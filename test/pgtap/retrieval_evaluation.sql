@@ -1,4 +1,4 @@
--- Measures of a ranking, by hand from the definitions of trec_eval.  test/t/031
+-- Measures of a ranking, by hand from the definitions of trec_eval.  test/t/050
 -- compares them with a program of its own on random rankings.
 
 SELECT plan(32);

@@ -91,6 +91,34 @@ SELECT is(run($$INSERT INTO acme.docs (id) VALUES ('x')$$), '53400 quota of name
 ROLLBACK;
 SELECT is(vectors(), 0, 'rolled back');
 
+BEGIN;
+INSERT INTO acme.docs (id) VALUES ('1');
+SAVEPOINT s;
+INSERT INTO acme.docs (id) VALUES ('2');
+INSERT INTO acme.docs (id) VALUES ('3');
+ROLLBACK TO s;
+SELECT is(vectors(), 1, 'two statements taken back');
+INSERT INTO acme.docs (id) VALUES ('4');
+INSERT INTO acme.docs (id) VALUES ('5');
+RELEASE s;
+INSERT INTO acme.docs (id) VALUES ('6');
+INSERT INTO acme.docs (id) VALUES ('7');
+DELETE FROM acme.docs WHERE id = '1';
+SELECT is(vectors(), 4, 'others kept');
+COMMIT;
+SELECT is(vectors(), 4, 'for good');
+TRUNCATE acme.docs;
+-- A version of the number for each statement would fill 13 pages, which each statement after it would have to read.
+VACUUM (FULL) vecstore.usage;
+SELECT vecstore.set_quota('acme', max_vectors => 1000) \gset
+BEGIN;
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP INSERT INTO acme.docs (id) VALUES (i); END LOOP; END $$;
+SELECT is(vectors(), 1000, 'many statements');
+SELECT is(pg_relation_size('vecstore.usage'), current_setting('block_size')::bigint, 'leave one version of the number');
+ROLLBACK;
+SELECT is(vectors(), 0, 'and none, taken back');
+SELECT vecstore.set_quota('acme', max_vectors => 10) \gset
+
 -- ---- isolation levels ----
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 INSERT INTO acme.docs (id) SELECT generate_series(1, 9);

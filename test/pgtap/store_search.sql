@@ -158,6 +158,13 @@ SELECT results_eq(format($$SELECT * FROM vecstore.hybrid_query('acme.docs', '[.1
 	format($$SELECT (h.doc).id, h.score, h.vector_distance, h.text_score, (h.doc).metadata, (h.doc).document
 		FROM hybrid_search(NULL::acme.docs, 'word3', '[.1,.9,.3,.4,.5,.6,.2,.8]', 7, 0.4, '%s', 30, 50, 'n < 200 AND deleted_at IS NULL') h$$, method), 'hybrid_query ' || method)
 FROM unnest(ARRAY['linear', 'rrf']) method;
+SELECT results_eq(format($$SELECT id, score FROM vecstore.hybrid_query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 'word3', 7, candidates => 60, method => '%s', "offset" => 5)$$, method),
+	format($$SELECT (h.doc).id, h.score FROM hybrid_search(NULL::acme.docs, 'word3', '[.1,.9,.3,.4,.5,.6,.2,.8]', 12, 0.7, '%s', 60, 60, 'deleted_at IS NULL') h OFFSET 5$$, method), 'offset of hybrid_query ' || method)
+FROM unnest(ARRAY['linear', 'rrf']) method;
+SELECT results_eq($$SELECT id, score FROM vecstore.hybrid_query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 'word3', 30, min_score => 0.5)$$,
+	$$SELECT id, score FROM vecstore.hybrid_query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 'word3', 30) WHERE score >= 0.5$$, 'min_score of hybrid_query');
+SELECT cmp_ok(count(*) FILTER (WHERE score >= 0.5), '<', count(*), 'which some do not have')
+FROM vecstore.hybrid_query('acme.docs', :q, 'word3', 30);
 SELECT is(ids($$SELECT * FROM vecstore.hybrid_query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', NULL)$$), ids('SELECT id FROM near LIMIT 10'), 'without words');
 SELECT results_eq($$SELECT text_score FROM vecstore.hybrid_query('acme.docs', NULL, 'word3 word9')$$, $$SELECT score FROM fit ORDER BY score DESC LIMIT 10$$, 'without a vector');
 UPDATE acme.docs SET deleted_at = now() WHERE id IN (SELECT id FROM near LIMIT 3);
@@ -179,10 +186,18 @@ SELECT results_eq($$SELECT id, score, distance, metadata FROM vecstore.multi_que
 	$$WITH leg AS (SELECT v, id, metadata, embedding <-> v AS d, row_number() OVER (PARTITION BY v ORDER BY embedding <-> v) AS r
 			FROM acme.docs, unnest(ARRAY['[1,0,0,0,0,0,0,0]', '[0,0,0,0,0,0,0,1]']::vecstore[]) v WHERE deleted_at IS NULL AND (metadata ->> 'n')::int < 250)
 		SELECT id, sum(1.0::float8 / (20 + r)) AS s, min(d), (array_agg(metadata))[1] FROM leg WHERE r <= 50 GROUP BY id ORDER BY s DESC, id LIMIT 8$$, 'multi_query');
+SELECT is(ids($$SELECT * FROM vecstore.multi_query('acme.docs', ARRAY['[1,0,0,0,0,0,0,0]', '[0,0,0,0,0,0,0,1]']::vecstore[], 5, candidates => 60, "offset" => 4)$$),
+	ids($$SELECT * FROM vecstore.multi_query('acme.docs', ARRAY['[1,0,0,0,0,0,0,0]', '[0,0,0,0,0,0,0,1]']::vecstore[], 9, candidates => 60) OFFSET 4$$), 'offset of multi_query');
+SELECT is(ids($$SELECT * FROM vecstore.multi_query('acme.docs', ARRAY['[.1,.9,.3,.4,.5,.6,.2,.8]']::vecstore[], min_score => 1 / 66.5)$$), ids('SELECT id FROM near LIMIT 6'), 'min_score of multi_query: 1 / (60 + rank)');
 SELECT is(ids($$SELECT * FROM vecstore.multi_query('acme.docs', ARRAY['[.1,.9,.3,.4,.5,.6,.2,.8]']::vecstore[])$$), ids('SELECT id FROM near LIMIT 10'), 'of one vector');
 SELECT results_eq($$SELECT id, distance FROM vecstore.recommend('acme.docs', ARRAY['1', '2'], ARRAY['3', '4', '4'], 5)$$,
 	$$SELECT id, embedding <-> (SELECT (SELECT avg(embedding) FROM data WHERE id IN ('1', '2')) - (SELECT avg(embedding) FROM data WHERE id IN ('3', '4'))) AS d
 		FROM acme.docs WHERE deleted_at IS NULL AND id NOT IN ('1', '2', '3', '4') ORDER BY d LIMIT 5$$, 'recommend');
+SELECT is(ids($$SELECT * FROM vecstore.recommend('acme.docs', ARRAY['1', '2'], ARRAY['3'], 5, "offset" => 3)$$),
+	ids($$SELECT * FROM vecstore.recommend('acme.docs', ARRAY['1', '2'], ARRAY['3'], 8) OFFSET 3$$), 'offset of recommend');
+SELECT is((SELECT count(*)::int FROM vecstore.recommend('acme.docs', ARRAY['1'], k => 10000, "offset" => 2147483647)), 0, 'one that is large');
+SELECT results_eq($$SELECT id, score FROM vecstore.recommend('acme.docs', ARRAY['1'], k => 300, min_score => 0.5)$$,
+	$$SELECT id, score FROM vecstore.recommend('acme.docs', ARRAY['1'], k => 300) WHERE score >= 0.5$$, 'min_score of recommend');
 SELECT is(ids($$SELECT * FROM vecstore.recommend('acme.docs', ARRAY['1'], k => 5, filter => 'n > 100')$$),
 	ids($$SELECT d.id FROM data d, data one WHERE one.id = '1' AND (d.metadata ->> 'n')::int > 100 ORDER BY d.embedding <-> one.embedding LIMIT 5$$), 'by one, with a filter');
 
@@ -195,6 +210,12 @@ SELECT is(ids($$SELECT * FROM vecstore.query_mmr('acme.docs', '[.1,.9,.3,.4,.5,.
 SELECT is(ids($$SELECT * FROM vecstore.query_mmr('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 5, 0.3, 40, 'n > 50')$$),
 	(WITH c AS (SELECT id, embedding, row_number() OVER () AS r FROM (SELECT * FROM acme.docs WHERE (metadata ->> 'n')::int > 50 ORDER BY embedding <-> :q LIMIT 40) o)
 	SELECT string_agg(c.id, ',' ORDER BY p.o) FROM unnest(vecstore.mmr_rerank(:q, (SELECT array_agg(embedding ORDER BY r) FROM c), 5, 0.3, 'l2')) WITH ORDINALITY p(r, o) JOIN c USING (r)), 'and else mmr_rerank of the candidates');
+
+SELECT is(ids($$SELECT * FROM vecstore.query_mmr('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 5, 0.3, 40, "offset" => 6)$$),
+	ids($$SELECT * FROM vecstore.query_mmr('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 11, 0.3, 40) OFFSET 6$$), 'offset of query_mmr');
+SELECT is(ids($$SELECT * FROM vecstore.query_mmr('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 5, 0.3, 40, min_score => 0.62)$$),
+	(WITH c AS (SELECT id, embedding, row_number() OVER () AS r FROM (SELECT * FROM acme.docs WHERE 1 / (1 + (embedding <-> :q)) >= 0.62 ORDER BY embedding <-> :q LIMIT 40) o)
+	SELECT string_agg(c.id, ',' ORDER BY p.o) FROM unnest(vecstore.mmr_rerank(:q, (SELECT array_agg(embedding ORDER BY r) FROM c), 5, 0.3, 'l2')) WITH ORDINALITY p(r, o) JOIN c USING (r)), 'min_score of query_mmr is that of its candidates');
 
 -- ---- rights, status, quotas ----
 ALTER TABLE acme.docs ENABLE ROW LEVEL SECURITY;
@@ -222,7 +243,7 @@ SELECT is((SELECT count(*)::int FROM vecstore.query('acme.docs', :q, 400)), 300,
 SELECT vecstore.set_quota('acme', max_query_results => 20) \gset
 SELECT is(run(format('SELECT count(*) FROM vecstore.%s', replace(call, '400', '21'))), '53400 21 rows are more than a query may find in namespace "acme"', 'quota: ' || call) FROM calls;
 SELECT is(run(format('SELECT count(*) BETWEEN 1 AND 20 FROM vecstore.%s', replace(call, '400', '20'))), 'true', 'as many as it allows: ' || call) FROM calls;
-SELECT is(run($$SELECT count(*) FROM vecstore.query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 10, "offset" => 11)$$), '53400 21 rows are more than a query may find in namespace "acme"', 'an offset counts');
+SELECT is(run(format('SELECT count(*) FROM vecstore.%s', replace(call, '400)', '10, "offset" => 11)'))), '53400 21 rows are more than a query may find in namespace "acme"', 'an offset counts: ' || call) FROM calls;
 SELECT is(run($$SELECT count(*) FROM vecstore.query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 10000, "offset" => 2147483647)$$), '53400 2147493647 rows are more than a query may find in namespace "acme"', 'and does not overflow');
 SELECT vecstore.set_quota('acme', max_query_results => -1) \gset
 SELECT is(run($$SELECT count(*) FROM vecstore.query('acme.docs', '[.1,.9,.3,.4,.5,.6,.2,.8]', 10000, "offset" => 2147483647)$$), '0', 'without a quota neither');
@@ -254,13 +275,19 @@ SELECT is(run('SELECT vecstore.' || call), error, call) FROM (VALUES
 	($$multi_query('acme.docs', '{}')$$, '22004 there is no vector to search for'),
 	($$multi_query('acme.docs', NULL)$$, '22004 there is no vector to search for'),
 	($$multi_query('acme.docs', ARRAY[NULL]::vecstore[])$$, '22004 there is no vector to search for'),
-	($$multi_query('acme.docs', ARRAY['[1]']::vecstore[], 10, candidates => 9)$$, '22023 candidates must be between k, 10 here, and 100000'),
+	($$multi_query('acme.docs', ARRAY['[1]']::vecstore[], 10, candidates => 9)$$, '22023 candidates must be between k and offset, 10 here, and 100000'),
+	($$multi_query('acme.docs', ARRAY['[1]']::vecstore[], 10, candidates => 12, "offset" => 3)$$, '22023 candidates must be between k and offset, 13 here, and 100000'),
+	($$multi_query('acme.docs', ARRAY['[1]']::vecstore[], "offset" => 2147483647)$$, '22023 candidates must be between k and offset, 2147483657 here, and 100000'),
+	($$hybrid_query('acme.docs', NULL, 'x', "offset" => 9991)$$, '22023 k and offset must be at most 10000 together, not 10001'),
+	($$hybrid_query('acme.docs', NULL, 'x', "offset" => -1)$$, '22023 offset must be at least 0, not -1'),
+	($$recommend('acme.docs', ARRAY['7'], "offset" => -1)$$, '22023 offset must be at least 0, not -1'),
+	($$query_mmr('acme.docs', '[1]', "offset" => -1)$$, '22023 offset must be at least 0, not -1'),
 	($$multi_query('acme.docs', ARRAY['[1,0,0,0,0,0,0,0]']::vecstore[], rrf_k => -1)$$, '22023 k must be at least 0'),
 	($$recommend('acme.docs', '{}')$$, '22004 recommend needs a positive id'),
 	($$recommend('acme.docs', ARRAY['x', '1'], ARRAY['bare', NULL])$$, 'P0002 no vectors in collection acme.docs for these ids: NULL, bare, x'),
 	($$query_mmr('acme.docs', NULL)$$, '22004 there is no vector to search for'),
 	($$query_mmr('acme.docs', '[1,0,0,0,0,0,0,0]', lambda => 1.1)$$, '22023 lambda must be between 0 and 1'),
-	($$query_mmr('acme.docs', '[1,0,0,0,0,0,0,0]', candidates => 100001)$$, '22023 candidates must be between k, 10 here, and 100000'),
+	($$query_mmr('acme.docs', '[1,0,0,0,0,0,0,0]', candidates => 100001)$$, '22023 candidates must be between k and offset, 10 here, and 100000'),
 	($$mmr_rerank('[1]', ARRAY['[1]']::vecstore[], 0)$$, '22023 k must be at least 1, not 0'),
 	($$mmr_rerank('[1]', ARRAY['[1]']::vecstore[], lambda => 'NaN')$$, '22023 lambda must be between 0 and 1'),
 	($$mmr_rerank('[1]', ARRAY['[1]']::vecstore[], metric => 'x')$$, '22023 unknown metric "x"'),

@@ -162,8 +162,8 @@ SELECT is(as_role('regress_vecstore_a', $$SELECT count(*) FROM vecstore.list_sna
 SELECT is(as_role('regress_vecstore_b', $$SELECT count(*) FROM vecstore.list_snapshots()$$), '0', 'another tenant does not');
 SELECT is(as_role('regress_vecstore_b', statement), error, statement) FROM (VALUES
 	($$SELECT vecstore.create_snapshot('acme.docs', 'x')$$, '42501 permission denied for schema acme'),
-	($$SELECT vecstore.restore_snapshot('acme.docs', 'first')$$, '42704 collection acme.docs has no snapshot "first"'),
-	($$SELECT vecstore.drop_snapshot('acme.docs', 'first')$$, '42704 collection acme.docs has no snapshot "first"'),
+	($$SELECT vecstore.restore_snapshot('acme.docs', 'first')$$, '42501 permission denied for schema acme'),
+	($$SELECT vecstore.drop_snapshot('acme.docs', 'first')$$, '42501 permission denied for schema acme'),
 	($$SELECT count(*) FROM acme."docs@first"$$, '42501 permission denied for schema acme')
 ) v(statement, error);
 GRANT USAGE, CREATE ON SCHEMA acme TO regress_vecstore_reader;

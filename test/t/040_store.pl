@@ -151,6 +151,7 @@ sql('tenant', q{INSERT INTO acme.more (id) SELECT generate_series(1, 5)});
 sql('app', q{SELECT vecstore.set_quota('acme', max_vectors => 9)});
 sql('app', q{SELECT vecstore.create_namespace('"Odd; one"', owner => 'tenant')});
 sql('tenant', q{SELECT vecstore.create_collection('"Odd; one"."My docs"', 2, 'jaccard')});
+sql('tenant', q{SELECT vecstore.create_cache('"Odd; one".answers', 2); SELECT vecstore.cache_put('"Odd; one".answers', '[1,2]', '"kept"')});
 sql('app', q{SELECT vecstore.set_namespace_status('"Odd; one"', 'suspended')});
 my $state = q{SELECT * FROM vecstore.list_namespaces(); SELECT * FROM vecstore.list_collections(); SELECT vecstore.count_vectors('acme')};
 my $before = sql('app', $state);
@@ -159,6 +160,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy OWNER app');
 $node->safe_psql('postgres', 'GRANT tenant TO app');
 my $dump = $node->basedir . '/store.dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-U', 'app', '-f', $dump, 'app' ], 'pg_dump by the owner of the database');
+$node->safe_psql('postgres', 'CREATE ROLE dumper LOGIN IN ROLE pg_read_all_data');
+$node->command_ok([ 'pg_dump', '-Fc', '-U', 'dumper', '-f', "$dump.2", 'app' ], 'and by one who may read all');
 $node->command_ok(
 	[ 'pg_restore', '-U', 'app', '--no-owner', '--no-comments', '--exit-on-error', '-d', 'copy', $dump ],
 	'pg_restore by the owner of another one');
@@ -172,6 +175,9 @@ like(error('tenant', q{INSERT INTO acme.docs (id) VALUES ('x')}, 'copy'), qr/exc
 like(error('tenant', q{SELECT count(*) FROM "Odd; one"."My docs"}, 'copy'), qr/permission denied for schema/, 'restored: what was suspended is');
 sql('app', q{SELECT vecstore.set_namespace_status('"Odd; one"', 'active')}, 'copy');
 is(sql('tenant', q{SELECT vecstore.count('"Odd; one"."My docs"')}, 'copy'), '0', 'restored: and can be active again');
+is(sql('tenant', q{SELECT payload FROM vecstore.cache_get('"Odd; one".answers', '[1,2]')}, 'copy'), '"kept"', 'restored: a cache');
+sql('app', q{SELECT vecstore.set_quota('"Odd; one"', max_vectors => 1)}, 'copy');
+like(error('tenant', q{SELECT vecstore.cache_put('"Odd; one".answers', '[2,1]', '1')}, 'copy'), qr/exceeded: max_vectors/, 'restored: with the quotas of its namespace');
 is($node->safe_psql('copy', 'SELECT count(*) FROM vecstore_check((SELECT vector_index FROM vecstore.get_collection($$acme.docs$$)))'), '1', 'restored: the index is sound');
 $node->safe_psql('postgres', 'DROP DATABASE copy');
 check_no_crash($node, 'store');

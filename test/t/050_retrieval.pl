@@ -83,6 +83,15 @@ SKIP:
 	ok($ok, 'measures of random rankings are those of the definitions') or diag($out . $err);
 	like($out, qr/^5000 of 5000 agree/m, 'all of them');
 }
+my ($trec_eval) = grep { -x } map { "$_/trec_eval" } split /:/, $ENV{PATH};
+SKIP:
+{
+	skip 'there is no trec_eval (no package of Debian: github.com/usnistgov/trec_eval, in /usr/local/bin)', 1 unless $trec_eval && $python;
+	my ($out, $err);
+	my $ok = IPC::Run::run([ $python, "$FindBin::Bin/evaluation_check.py", $file, $trec_eval ], '>', \$out, '2>', \$err);
+	ok($ok, 'and those of trec_eval') or diag($out . $err);
+	note($out);
+}
 is( $node->safe_psql(
 		'postgres', q{
 		SELECT count(*), count(*) FILTER (WHERE abs(a.ndcg - vecstore.ndcg_at_k(retrieved, judgements, k)) < 1e-12)
@@ -94,7 +103,7 @@ is( $node->safe_psql(
 	1, 'the aggregate over rows gives the same');
 
 # A cache that many fill with the same few embeddings, at the same time.
-$node->safe_psql('postgres', q{CREATE SCHEMA acme; SELECT vecstore.create_cache('acme.c', 8)});
+$node->safe_psql('postgres', q{SELECT vecstore.create_namespace('acme'); SELECT vecstore.create_cache('acme.c', 8)});
 $node->pgbench(
 	'--no-vacuum --client=6 --transactions=150',
 	0,
