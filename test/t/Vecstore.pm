@@ -474,22 +474,21 @@ sub build_index
 	return ($workers // 0, $stderr);
 }
 
-# upgrade NODE, OPTIONS: run pg_upgrade, to the version tested here, on a server that is
-# stopped; returns the new one, made with these options, started.
+# upgrade NODE: run pg_upgrade, here to the same version, on a server that is stopped;
+# returns the new one, started.
 sub upgrade
 {
-	my ($node, @options) = @_;
+	my ($node) = @_;
 	my $new = PostgreSQL::Test::Cluster->new('new');
-	my $bindir = $new->config_data('--bindir');
+	my $bindir = $node->config_data('--bindir');
 	local $ENV{PATH} = "$bindir:$ENV{PATH}";
 
-	$new->init(@options);
+	$new->init;
 	chdir PostgreSQL::Test::Utils::tempdir;
 	command_ok(
 		[
-			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir,
-			'-b', $node->config_data('--bindir'), '-B', $bindir,
-			'-s', $new->host, '-p', $node->port, '-P', $new->port
+			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
+			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
 		],
 		'pg_upgrade');
 	$new->start;
