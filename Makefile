@@ -2,6 +2,7 @@
 #
 #   make demo     install what is missing, build, show the main job on real input
 #   make check    install what is missing, build, run every test
+#   make torture  end a server 1,000 times at random moments (docs/testing.md)
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
 
@@ -51,14 +52,16 @@ REGRESS_OPTS = --inputdir=.
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
-# The two commands choose their server themselves and call make again.
+# These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-ifneq ($(filter demo check,$(MAKECMDGOALS)),)
-.PHONY: demo check
+ifneq ($(filter demo check torture,$(MAKECMDGOALS)),)
+.PHONY: demo check torture
 demo:
 	demo/run
 check:
 	test/run
+torture:
+	test/soak/run torture 1000
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

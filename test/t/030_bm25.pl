@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Vecstore qw(check_no_crash is_running start_workload stop_workload wait_for_sessions);
+use Vecstore qw(check_no_crash create_functions is_running start_workload stop_workload wait_for_sessions);
 
 my $rounds = 3;
 my $clients = 4;
@@ -27,29 +27,17 @@ my %settings = (
 	sort => 'SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;');
 my $index_options = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off';
 
-# create_texts NODE, TABLE, ROWS: a table of reproducible texts, whose first words are
-# frequent and last ones rare, and its index.  One row in 25 is NULL, one in 100 has
-# some thousands of different words, which take several pages.  No vacuum tries to make
-# the table shorter: for five seconds it would wait until nobody uses it.
+# create_texts NODE, TABLE, ROWS: a table of reproducible texts and its index.  One row in
+# 25 is NULL, one in 100 has some thousands of different words, which take several pages.
+# No vacuum tries to make the table shorter: for five seconds it would wait until nobody
+# uses it.
 sub create_texts
 {
 	my ($node, $table, $rows) = @_;
 
+	create_functions($node);
 	$node->safe_psql(
 		'postgres', qq{
-		CREATE OR REPLACE FUNCTION test_unit(a bigint, b bigint) RETURNS double precision
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT (hashint8extended(a, b) & 1048575)::double precision / 1048576
-		\$\$;
-		CREATE OR REPLACE FUNCTION test_text(seed bigint) RETURNS text
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT string_agg('w' || floor(2000 * test_unit(seed, i) ^ 3), ' ')
-			FROM generate_series(1, 1 + (test_unit(seed, -1) * 80)::int) i
-		\$\$;
-		CREATE OR REPLACE FUNCTION long_text(seed bigint, words int) RETURNS text
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT string_agg('x' || i + seed % 500, ' ') || ' w1 w700' FROM generate_series(1, words) i
-		\$\$;
 		CREATE TABLE $table (
 			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 			body text) WITH (autovacuum_enabled = off, vacuum_truncate = off);

@@ -1,4 +1,4 @@
-# What the TAP tests share: a table to work on, a mixed workload for pgbench,
+# What the TAP tests share: tables to work on, a mixed workload for pgbench,
 # and the checks that must hold for an index at any time.
 
 package Vecstore;
@@ -13,8 +13,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT_OK = qw(
-  build_index check_index check_no_crash check_recall complete_sql create_items
-  index_only_settings is_running query_vector
+  build_index check_index check_no_crash check_recall check_records complete_sql
+  create_functions create_items create_record_indexes create_records difference
+  index_only_settings is_running put_records query_vector record_reads record_writes
   start_workload steady_workload stop_workload upgrade wait_for_sessions write_workload
 );
 
@@ -24,14 +25,54 @@ my $index_only_settings =
 
 sub index_only_settings { return $index_only_settings; }
 
+# create_functions NODE: reproducible vectors and texts.
+#
+# Vectors come from test_vector (every dimension by itself, evenly spread) or
+# from clustered_vector, which is nearer to what people store: 200 clusters,
+# each spread out in 4 directions of its own, with a little noise.  Of the words
+# of test_text the first are frequent and the last ones rare; long_text has
+# thousands of different words, which take several pages.  The body of test_vector is
+# parsed here, since it serves in an index, whose build has no search_path (from 17 on).
+sub create_functions
+{
+	my ($node) = @_;
+
+	$node->safe_psql(
+		'postgres', q{
+		CREATE OR REPLACE FUNCTION test_vector(seed bigint, dims int) RETURNS vecstore
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE
+		RETURN (SELECT array_agg((hashint8extended(seed, i) & 1048575)::real / 1048576)::vecstore
+			FROM generate_series(1, dims) i);
+		CREATE OR REPLACE FUNCTION test_unit(a bigint, b bigint) RETURNS real
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+			SELECT (hashint8extended(a, b) & 1048575)::real / 1048576
+		$$;
+		CREATE OR REPLACE FUNCTION clustered_vector(seed bigint, dims int) RETURNS vecstore
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+			SELECT array_agg((test_unit(c, i) + a * test_unit(c, 10000 + i)
+				+ b * test_unit(c, 20000 + i) + d * test_unit(c, 30000 + i)
+				+ e * test_unit(c, 40000 + i) + 0.02 * test_unit(seed, i))::real)::vecstore
+			FROM (SELECT floor(test_unit(seed, -1) * 200)::bigint AS c, test_unit(seed, -2) AS a,
+					test_unit(seed, -3) AS b, test_unit(seed, -4) AS d, test_unit(seed, -5) AS e
+				OFFSET 0) s,
+				generate_series(1, dims) i
+		$$;
+		CREATE OR REPLACE FUNCTION test_text(seed bigint) RETURNS text
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+			SELECT string_agg('w' || floor(2000 * test_unit(seed, i) ^ 3), ' ')
+			FROM generate_series(1, 1 + (test_unit(seed, -1) * 80)::int) i
+		$$;
+		CREATE OR REPLACE FUNCTION long_text(seed bigint, words int) RETURNS text
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+			SELECT string_agg('x' || i + seed % 500, ' ') || ' w1 w700' FROM generate_series(1, words) i
+		$$});
+	return;
+}
+
 # create_items NODE, TABLE, dims => 24, rows => 500, seed => 1, with => '...',
 # persistence => 'UNLOGGED', vectors => 'clustered': a table of reproducible
 # vectors and its index TABLE_idx.  One row in 25 has no vector, one in 20 has
 # the same as others.  With rows => 0 the index starts empty.
-#
-# Vectors come from test_vector (every dimension by itself, evenly spread) or
-# from clustered_vector, which is nearer to what people store: 200 clusters,
-# each spread out in 4 directions of its own, with a little noise.
 sub create_items
 {
 	my ($node, $table, %o) = @_;
@@ -42,27 +83,9 @@ sub create_items
 	my $persistence = $o{persistence} // '';
 	my $function = ($o{vectors} // 'test') . '_vector';
 
+	create_functions($node);
 	$node->safe_psql(
 		'postgres', qq{
-		CREATE OR REPLACE FUNCTION test_vector(seed bigint, dims int) RETURNS vecstore
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT array_agg((hashint8extended(seed, i) & 1048575)::real / 1048576)::vecstore
-			FROM generate_series(1, dims) i
-		\$\$;
-		CREATE OR REPLACE FUNCTION test_unit(a bigint, b bigint) RETURNS real
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT (hashint8extended(a, b) & 1048575)::real / 1048576
-		\$\$;
-		CREATE OR REPLACE FUNCTION clustered_vector(seed bigint, dims int) RETURNS vecstore
-		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
-			SELECT array_agg((test_unit(c, i) + a * test_unit(c, 10000 + i)
-				+ b * test_unit(c, 20000 + i) + d * test_unit(c, 30000 + i)
-				+ e * test_unit(c, 40000 + i) + 0.02 * test_unit(seed, i))::real)::vecstore
-			FROM (SELECT floor(test_unit(seed, -1) * 200)::bigint AS c, test_unit(seed, -2) AS a,
-					test_unit(seed, -3) AS b, test_unit(seed, -4) AS d, test_unit(seed, -5) AS e
-				OFFSET 0) s,
-				generate_series(1, dims) i
-		\$\$;
 		CREATE $persistence TABLE $table (
 			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 			embedding vecstore($dims)) WITH (autovacuum_enabled = off);
@@ -134,6 +157,105 @@ sub check_index
 	return;
 }
 
+# create_records NODE, TABLE, dims => 24, with => '...', rows => 0: a table of which a
+# row's id and number v say all that is in it, and its two indexes, TABLE_idx and
+# TABLE_body_idx.  One row in 25 has no vector and another one no text, one in 20 has
+# the same vector as others, one in 100 has a long text.
+sub create_records
+{
+	my ($node, $table, %o) = @_;
+	my $rows = $o{rows} // 0;
+
+	create_functions($node);
+	$node->safe_psql(
+		'postgres', qq{
+		CREATE OR REPLACE FUNCTION record_vector(v bigint, dims int) RETURNS vecstore
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
+			SELECT CASE WHEN v % 25 = 0 THEN NULL WHEN v % 20 = 1 THEN test_vector(7, dims)
+				ELSE test_vector(v, dims) END
+		\$\$;
+		CREATE OR REPLACE FUNCTION record_text(v bigint) RETURNS text
+		LANGUAGE sql IMMUTABLE PARALLEL SAFE AS \$\$
+			SELECT CASE WHEN v % 25 = 1 THEN NULL WHEN v % 100 = 2 THEN long_text(v, 2000)
+				ELSE test_text(v) END
+		\$\$;
+		CREATE TABLE $table (id bigint PRIMARY KEY, v bigint, embedding vecstore($o{dims}), body text)
+			WITH (autovacuum_enabled = off, vacuum_truncate = off)});
+	$node->safe_psql('postgres', put_records($table, $o{dims}, "SELECT i, i * 7919 FROM generate_series(1, $rows) i"));
+	$node->safe_psql('postgres', create_record_indexes($table, $o{with}));
+	return;
+}
+
+# SQL that makes the indexes of a table of records.
+sub create_record_indexes
+{
+	my ($table, $with) = @_;
+	$with = $with ? "WITH ($with)" : '';
+	return "CREATE INDEX ${table}_idx ON $table USING vecstore (embedding vecstore_l2_ops) $with; "
+	  . "CREATE INDEX ${table}_body_idx ON $table USING vecstore_bm25 (body);";
+}
+
+# SQL that inserts the records of a query that gives id and v, or replaces those there are.
+sub put_records
+{
+	my ($table, $dims, $query) = @_;
+	return "INSERT INTO $table SELECT id, v, record_vector(v, $dims), record_text(v) FROM ($query) r (id, v) "
+	  . 'ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v, embedding = EXCLUDED.embedding, body = EXCLUDED.body;';
+}
+
+# difference GOT, EXPECTED: what one list of lines has that the other has not, in a few
+# words; '' if they have the same lines, in whatever order.
+sub difference
+{
+	my ($got, $expected) = @_;
+	my %surplus;
+
+	$surplus{$_}++ foreach @$got;
+	$surplus{$_}-- foreach @$expected;
+	my @extra = grep { $surplus{$_} > 0 } sort keys %surplus;
+	my @missing = grep { $surplus{$_} < 0 } sort keys %surplus;
+	return '' unless @extra || @missing;
+	return sprintf 'extra %d (%s), missing %d (%s)', scalar @extra, join(' ', grep { defined } @extra[ 0 .. 4 ]),
+	  scalar @missing, join(' ', grep { defined } @missing[ 0 .. 4 ]);
+}
+
+# check_records NODE, TABLE, DIMS, LABEL: what must hold for both indexes of a table of
+# records on any server at any time: their structure is sound, and a scan of each that is
+# read to its end returns every row of the table once.  Returns the rows of the table,
+# "id|v" each, and how many vertices of the graph are cut off.
+sub check_records
+{
+	my ($node, $table, $dims, $label) = @_;
+	my $graph = "SELECT 'graph', id, v FROM $table ORDER BY embedding <-> test_vector(-1, $dims)";
+	my $text = "SELECT 'text', id, v FROM $table ORDER BY body <\@> bm25_query('w1 w2 w700', '${table}_body_idx')";
+	my ($status, $out, $err) = $node->psql('postgres', qq{
+		BEGIN ISOLATION LEVEL REPEATABLE READ;
+		$index_only_settings
+		SELECT 'unreachable', unreachable FROM vecstore_check('${table}_idx');
+		SELECT 'checked' FROM bm25_check('${table}_body_idx', true);
+		EXPLAIN (COSTS OFF) $graph;
+		EXPLAIN (COSTS OFF) $text;
+		$graph;
+		$text;
+		SET LOCAL enable_seqscan = on;
+		SET LOCAL enable_indexscan = off;
+		SELECT 'table', id, v FROM $table;
+		COMMIT});
+	my (%rows, $unreachable);
+
+	foreach my $line (split /\n/, $out)
+	{
+		push @{ $rows{$1} }, $2 if $line =~ /^(graph|text|table)\|(.*)/;
+		$unreachable = $1 if $line =~ /^unreachable\|(\d+)/;
+	}
+	is($err, '', "$label: both indexes are sound") or return ([], 0);
+	ok($out =~ /^Index Scan using ${table}_idx/m && $out =~ /^Index Scan using ${table}_body_idx/m, "$label: scans use the indexes")
+	  or diag($out =~ s/^(graph|text|table)\|.*\n//mgr);
+	is(difference($rows{graph}, $rows{table}), '', "$label: a scan of the graph returns every row once");
+	is(difference($rows{text}, $rows{table}), '', "$label: a scan of the text index returns every row once");
+	return ($rows{table} // [], $unreachable);
+}
+
 # The graph still finds what is near.  Of the vectors of test_vector each is nearly as
 # far as any other, which codes of one bit tell apart less well.
 sub check_recall
@@ -148,12 +270,14 @@ sub check_recall
 	return;
 }
 
-# Neither a crash nor a page that replay made differently.
+# Neither a crash, but for those of a process that a test KILLED, nor a page that replay
+# made differently.
 sub check_no_crash
 {
-	my ($node, $label) = @_;
+	my ($node, $label, $killed) = @_;
 	my $log = slurp_file($node->logfile);
 	my @bad = grep { /PANIC|TRAP:|inconsistent page|was terminated by signal/ } split /\n/, $log;
+	@bad = grep { !/was terminated by signal 9/ } @bad if $killed;
 	is(scalar @bad, 0, "$label: no crash and no inconsistent page in the log")
 	  or diag(join "\n", @bad);
 	return;
@@ -251,6 +375,56 @@ DELETE FROM $table WHERE id = :id;
 \\endif
 });
 	return $file;
+}
+
+# record_writes NODE, TABLE, DIMS, KEYS: pgbench's arguments to insert, update, delete and
+# roll back records with ids from 1 to KEYS, and to vacuum.
+sub record_writes
+{
+	my ($node, $table, $dims, $keys) = @_;
+	my $work = $node->basedir . "/$table.writes.sql";
+	my $vacuum = $node->basedir . "/$table.vacuum.sql";
+	my $one = put_records($table, $dims, 'VALUES (:id, :v)');
+	my $some = put_records($table, $dims, 'SELECT i, :v + i FROM generate_series(:id, :id + 5) i');
+
+	append_to_file($work, qq{
+\\set op random(1, 100)
+\\set v random(1, 1000000000)
+\\set id random(1, $keys)
+\\if :op <= 40
+$one
+\\elif :op <= 45
+$some
+\\elif :op <= 50
+BEGIN;
+$some
+ROLLBACK;
+\\elif :op <= 60
+UPDATE $table SET v = v WHERE id = :id;
+\\else
+DELETE FROM $table WHERE id = :id;
+\\endif
+});
+	append_to_file($vacuum, "VACUUM (INDEX_CLEANUP on) $table;\n");
+	return ('-f', "$work\@50", '-f', "$vacuum\@1");
+}
+
+# record_reads NODE, TABLE, DIMS: pgbench's arguments to read each index to its end and
+# compare that with the table; a division by zero says that a row is missing, or more than
+# those of the table are there.  For sessions with index_only_settings in PGOPTIONS.
+sub record_reads
+{
+	my ($node, $table, $dims) = @_;
+	my $file = $node->basedir . "/$table.reads.sql";
+	my $graph = complete_sql($table, "test_vector(:v, $dims)");
+	my $text = complete_sql($table, "bm25_query('w1 w2 w700', '${table}_body_idx')") =~ s/embedding <->/body <\@>/r;
+
+	append_to_file($file, qq{
+\\set v random(1, 1000000000)
+SELECT 1 / (missing + extra = 0)::int FROM ($graph) c;
+SELECT 1 / (missing + extra = 0)::int FROM ($text) c;
+});
+	return ('-f', $file);
 }
 
 # start_workload NODE, SEED, ARGUMENTS: pgbench in the background, for two
