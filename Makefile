@@ -2,6 +2,8 @@
 #
 #   make demo     install what is missing, build, show the main job on real input
 #   make check    install what is missing, build, run every test
+#   make check-asan, make check-valgrind, make coverage, make fuzz, make lint
+#                 watch the code with a tool: docs/testing.md, "Tools"
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
 
@@ -51,14 +53,26 @@ REGRESS_OPTS = --inputdir=.
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec))
 ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
-# The two commands choose their server themselves and call make again.
+# These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-ifneq ($(filter demo check,$(MAKECMDGOALS)),)
-.PHONY: demo check
+COMMANDS = demo check check-asan check-valgrind coverage fuzz lint
+ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
+.PHONY: $(COMMANDS)
 demo:
 	demo/run
 check:
 	test/run
+check-asan:
+	VECSTORE_TOOL=asan test/run unit regress isolation pgtap
+check-valgrind:
+	VECSTORE_TOOL=valgrind test/run regress/type_io regress/index_scan regress/bm25_index regress/filter
+coverage:
+	VECSTORE_TOOL=coverage test/run
+fuzz:
+	dev/install fuzz
+	$(MAKE) -C test/unit fuzz
+lint:
+	test/lint
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
