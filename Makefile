@@ -2,7 +2,7 @@
 #
 #   make demo     install what is missing, build, show the main job on real input
 #   make check    install what is missing, build, run every test
-#   make check-asan, make check-valgrind, make coverage, make fuzz, make lint
+#   make check-asan, make coverage, make fuzz, make lint
 #                 watch the code with a tool: docs/testing.md, "Tools"
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
@@ -55,7 +55,7 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
 # These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-COMMANDS = demo check check-asan check-valgrind coverage fuzz lint
+COMMANDS = demo check check-asan coverage fuzz lint
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 .PHONY: $(COMMANDS)
 demo:
@@ -64,8 +64,6 @@ check:
 	test/run
 check-asan:
 	VECSTORE_TOOL=asan test/run unit regress isolation pgtap
-check-valgrind:
-	VECSTORE_TOOL=valgrind test/run regress/type_io regress/index_scan regress/bm25_index regress/filter
 coverage:
 	VECSTORE_TOOL=coverage test/run
 fuzz:
