@@ -3,6 +3,8 @@
 #   make demo     install what is missing, build, show the main job on real input
 #   make check    install what is missing, build, run every test
 #   make torture  end a server 1,000 times at random moments (docs/testing.md)
+#   make check-asan, make coverage, make fuzz, make lint
+#                 watch the code with a tool: docs/testing.md, "Tools"
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
 
@@ -54,14 +56,24 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
 # These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-ifneq ($(filter demo check torture,$(MAKECMDGOALS)),)
-.PHONY: demo check torture
+COMMANDS = demo check torture check-asan coverage fuzz lint
+ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
+.PHONY: $(COMMANDS)
 demo:
 	demo/run
 check:
 	test/run
 torture:
 	test/soak/run torture 1000
+check-asan:
+	VECSTORE_TOOL=asan test/run unit regress isolation pgtap
+coverage:
+	VECSTORE_TOOL=coverage test/run
+fuzz:
+	dev/install fuzz
+	$(MAKE) -C test/unit fuzz
+lint:
+	test/lint
 else
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)

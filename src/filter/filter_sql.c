@@ -457,6 +457,7 @@ find_literals(Deparse *d, const VsFilterValue *value, bool *is_array)
 
 	if (value->kind == VS_VALUE_ARRAY)
 	{
+		Assert(is_array != NULL);	/* the grammar has arrays nowhere else */
 		element = value->elements;
 		*is_array = true;
 	}

@@ -3,8 +3,6 @@
  *		libFuzzer target: any two finite vectors, every metric and instruction
  *		set, against the plain loops.
  *
- *	make -C test/unit fuzz CC=clang FUZZ_SECONDS=60
- *
  * The input's bytes are the floats of both vectors; where they spell NaN or
  * infinity the exponent loses a bit, since the vector type refuses both.  The
  * vectors are exactly as long as their memory, so that the address sanitizer

@@ -2,8 +2,6 @@
  * filter_fuzz.c
  *		libFuzzer target: any bytes as a filter.
  *
- *	make -C test/unit fuzz CC=clang FUZZ_SECONDS=60
- *
  * What must hold is in filter_string(): a tree or an error, and an error lies
  * within the text.  Text and tree are in memory of their own size, so that the
  * address sanitizer sees a read beyond; nothing may leak.  A filter between

@@ -2,8 +2,6 @@
  * match_fuzz.c
  *		libFuzzer target: any bytes as a query for documents.
  *
- *	make -C test/unit fuzz CC=clang FUZZ_SECONDS=60
- *
  * What must hold of a tree is in match_string().  A query between parentheses is the
  * same query, and a document that matches it does not match its negation.
  */

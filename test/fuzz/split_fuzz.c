@@ -2,8 +2,6 @@
  * split_fuzz.c
  *		libFuzzer target: any bytes, split in every way.
  *
- *	make -C test/unit fuzz CC=clang FUZZ_SECONDS=60
- *
  * The first bytes say how; what must hold is in split_check.h.  Where characters
  * are counted, the text is valid UTF-8.
  */

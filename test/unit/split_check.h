@@ -28,22 +28,26 @@ mark_text(const char *text, int32_t length)
 	SplitMarks	marks = {calloc(1, (size_t) length + 1), calloc(1, (size_t) length + 1)};
 	UErrorCode	status = U_ZERO_ERROR;
 	UText		utext = UTEXT_INITIALIZER;
-	UBreakIterator *breaks = ubrk_open(UBRK_CHARACTER, "", NULL, 0, &status);
-	VsWords		words = {0};
+	static UBreakIterator *breaks = NULL;	/* both take longer to open than to use */
+	static VsWords words = {0};
 	int32_t		start;
 	int32_t		end;
 
+	if (breaks == NULL)
+	{
+		breaks = ubrk_open(UBRK_CHARACTER, "", NULL, 0, &status);
+		if (vs_words_init(&words) != VS_TOKENIZER_OK)
+			abort();
+	}
 	utext_openUTF8(&utext, text, length, &status);
 	ubrk_setUText(breaks, &utext, &status);
-	if (U_FAILURE(status) || vs_words_init(&words) != VS_TOKENIZER_OK)
+	if (U_FAILURE(status))
 		abort();
 	for (int32_t at = 0; at != UBRK_DONE; at = ubrk_next(breaks))
 		marks.cluster[at] = 1;
 	vs_words_begin(&words, text, length);
 	while (vs_words_next(&words, &start, &end))
 		marks.word[start] = marks.cluster[start];
-	vs_words_finish(&words);
-	ubrk_close(breaks);
 	utext_close(&utext);
 	return marks;
 }
