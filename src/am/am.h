@@ -12,11 +12,7 @@
 #include "type/vector.h"
 
 #define VS_DEFAULT_M				16
-#define VS_MIN_M					2
-#define VS_MAX_M					100
 #define VS_DEFAULT_EF_CONSTRUCTION	64
-#define VS_MIN_EF_CONSTRUCTION		4
-#define VS_MAX_EF_CONSTRUCTION		1000
 #define VS_DEFAULT_EF_SEARCH		40
 #define VS_MAX_EF_SEARCH			10000
 

@@ -437,6 +437,7 @@ write_long(VsInserter *inserter, const void *vector, VsVertex *vertex,
 
 	buffer = ReadBuffer(rel, VsIdBlock(index, id));
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vs_check_page(rel, index, buffer);
 	write_vertex(rel, index, buffer, VsIdOffset(index, id), vertex, vector, links, false);
 	UnlockReleaseBuffer(buffer);
 	return id;

@@ -233,6 +233,27 @@ vs_meta_form_page(Page page, const VsMeta *meta)
 }
 
 /*
+ * Whether the geometry of a metapage is what follows from its options.
+ */
+static bool
+is_sound_meta(const VsMeta *meta)
+{
+	int			bits = bits_of_codec((VsCodec) (meta->codecs >> 4));
+	VsMeta		again;
+
+	if (meta->metric >= VS_METRIC_COUNT || meta->dims < 1 || meta->dims > VS_MAX_DIM ||
+		meta->m < VS_MIN_M || meta->m > VS_MAX_M ||
+		meta->ef_construction < VS_MIN_EF_CONSTRUCTION ||
+		meta->ef_construction > VS_MAX_EF_CONSTRUCTION ||
+		!vs_meta_init(&again, (VsMetric) meta->metric, meta->dims, meta->m, meta->ef_construction,
+					  bits > 0 ? VS_QUANTIZATION_RABITQ : VS_QUANTIZATION_NONE))
+		return false;
+	return meta->codecs == again.codecs && meta->slot_bits == again.slot_bits &&
+		meta->nattwords == again.nattwords && meta->slots_per_page == again.slots_per_page &&
+		meta->vertex_size == again.vertex_size && meta->degree == again.degree;
+}
+
+/*
  * Refuse a metapage that this code does not understand.
  */
 static void
@@ -254,6 +275,12 @@ check_meta(Relation rel, Page page)
 						RelationGetRelationName(rel), meta->format_version,
 						VS_FORMAT_VERSION),
 				 errhint("REINDEX it, or install the vecstore version that made it.")));
+	if (!is_sound_meta(meta))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" is damaged", RelationGetRelationName(rel)),
+				 errdetail("What its metapage says does not fit together."),
+				 errhint("REINDEX it.")));
 }
 
 VsMeta
@@ -325,6 +352,95 @@ vs_page_aux(Page page, OffsetNumber offset, Size *size)
 	return (VsAux *) PageGetItem(page, item);
 }
 
+#define damaged(rel, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INDEX_CORRUPTED), \
+			 errmsg("index \"%s\" is damaged", RelationGetRelationName(rel)), \
+			 errdetail(__VA_ARGS__), \
+			 errhint("REINDEX it.")))
+
+/* Whether a tuple lies where tuples are. */
+static bool
+is_within(Page page, ItemId item)
+{
+	return ItemIdGetOffset(item) >= ((PageHeader) page)->pd_upper &&
+		ItemIdGetOffset(item) + ItemIdGetLength(item) <= ((PageHeader) page)->pd_special &&
+		ItemIdGetOffset(item) == MAXALIGN(ItemIdGetOffset(item));
+}
+
+void
+vs_check_vertex(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset)
+{
+	Page		page = BufferGetPage(buffer);
+	VsVertex   *vertex = vs_page_vertex(page, offset);
+	ItemId		item;
+
+	if (vertex == NULL)
+		return;
+	item = PageGetItemId(page, offset);
+	if (ItemIdGetLength(item) != index->vertex_size || !is_within(page, item) ||
+		vertex->ntids > VS_INLINE_TIDS || vertex->level > index->max_level)
+		damaged(rel, "Block %u has no sound vertex in slot %d.", BufferGetBlockNumber(buffer), offset - 1);
+}
+
+static bool
+is_sound_aux(const VsIndex *index, const VsAux *aux, Size size)
+{
+	if (size < VS_AUX_HEADER)
+		return false;
+	switch (aux->kind)
+	{
+		case VS_AUX_UPPER:
+			return aux->part <= index->max_level && size == VsUpperSize(index, aux->part);
+		case VS_AUX_TIDS:
+		case VS_AUX_ROWS:
+			return aux->count <= VsAuxTidCapacity(size);
+		case VS_AUX_TAIL:
+			return aux->count <= size - VS_AUX_HEADER && aux->part < index->ntails;
+		default:
+			return false;
+	}
+}
+
+static void
+check_aux(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset)
+{
+	Page		page = BufferGetPage(buffer);
+	Size		size;
+	VsAux	   *aux = vs_page_aux(page, offset, &size);
+
+	if (aux && (!is_within(page, PageGetItemId(page, offset)) || !is_sound_aux(index, aux, size)))
+		damaged(rel, "Tuple (%u,%u) is not sound.", BufferGetBlockNumber(buffer), offset);
+}
+
+void
+vs_check_page(Relation rel, const VsIndex *index, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+	VsPageKind	kind = vs_page_kind(page);
+
+	if (PageIsNew(page))
+		return;
+	if (((PageHeader) page)->pd_lower < SizeOfPageHeaderData ||
+		(block == VS_META_BLOCK ? kind != VS_PAGE_META : kind != VS_PAGE_HEAD && kind != VS_PAGE_AUX))
+		damaged(rel, "Block %u is of no kind.", block);
+	for (OffsetNumber offset = 1; kind != VS_PAGE_META && offset <= PageGetMaxOffsetNumber(page); offset++)
+		if (kind == VS_PAGE_AUX)
+			check_aux(rel, index, buffer, offset);
+		else if (!ItemIdIsNormal(PageGetItemId(page, offset)) || offset > index->slots_per_page)
+			damaged(rel, "Block %u has no vertex in slot %d.", block, offset - 1);
+		else
+			vs_check_vertex(rel, index, buffer, offset);
+}
+
+void
+vs_check_chain(Relation rel, VsId id, int64 segments)
+{
+	if (segments > (int64) RelationGetNumberOfBlocks(rel) * MaxOffsetNumber)
+		damaged(rel, "The rows of vertex %u have no end.", id);
+}
+
 VsAux *
 vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind, VsId owner, uint16 version)
 {
@@ -337,12 +453,14 @@ vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind, VsId owner, ui
 Buffer
 vs_block_lock(Relation rel, BlockNumber block, int mode)
 {
+	VsIndex		index = vs_index_open(rel);
 	Buffer		buffer;
 
 	if (block >= RelationGetNumberOfBlocks(rel))
 		return InvalidBuffer;
 	buffer = ReadBuffer(rel, block);
 	LockBuffer(buffer, mode);
+	vs_check_page(rel, &index, buffer);
 	return buffer;
 }
 
@@ -550,6 +668,7 @@ vs_aux_room(Page page)
 static Buffer
 try_aux(Relation rel, BlockNumber block, Size size, BlockNumber held)
 {
+	VsIndex		index = vs_index_open(rel);
 	Buffer		buffer;
 	int			tries = 0;
 
@@ -566,6 +685,7 @@ try_aux(Relation rel, BlockNumber block, Size size, BlockNumber held)
 		}
 		pg_usleep(100L);
 	}
+	vs_check_page(rel, &index, buffer);
 	if (vs_aux_room(BufferGetPage(buffer)) < MAXALIGN(size))
 	{
 		UnlockReleaseBuffer(buffer);

@@ -171,6 +171,12 @@ typedef struct VsAux
 
 /* ---- metapage ---- */
 
+/* Bounds of the options of an index. */
+#define VS_MIN_M				2
+#define VS_MAX_M				100
+#define VS_MIN_EF_CONSTRUCTION	4
+#define VS_MAX_EF_CONSTRUCTION	1000
+
 typedef enum VsQuantization
 {
 	VS_QUANTIZATION_AUTO,
@@ -321,6 +327,18 @@ extern VsAux *vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind,
  */
 extern Buffer vs_aux_lock(Relation rel, const ItemPointerData *tid, VsAuxKind kind,
 						  VsId owner, uint16 version, int mode, VsAux **aux);
+
+/*
+ * Damaged pages.  A locked page is checked before what it says is used: tuples lie
+ * within it and have their size, counts fit their tuples.  Raises XX002, with the block.
+ * A search that knows its slot checks that vertex alone.
+ */
+extern void vs_check_page(Relation rel, const VsIndex *index, Buffer buffer);
+extern void vs_check_vertex(Relation rel, const VsIndex *index, Buffer buffer,
+							OffsetNumber offset);
+
+/* The same for the segments of a vertex's heap TIDs: more than there can be go round. */
+extern void vs_check_chain(Relation rel, VsId id, int64 segments);
 
 /* Pin and lock a block; InvalidBuffer if the relation does not reach so far. */
 extern Buffer vs_block_lock(Relation rel, BlockNumber block, int mode);

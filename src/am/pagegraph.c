@@ -69,11 +69,13 @@ block_exists(VsPageGraph *graph, BlockNumber block)
  * Lock the pinned page of a vertex; NULL, and no pin, if there is none.
  */
 static VsVertex *
-lock_pinned(const VsIndex *index, VsId id, int mode, Buffer buffer)
+lock_pinned(VsPageGraph *graph, VsId id, int mode, Buffer buffer)
 {
+	const VsIndex *index = &graph->graph.index;
 	VsVertex   *vertex;
 
 	LockBuffer(buffer, mode);
+	vs_check_vertex(graph->rel, index, buffer, VsIdOffset(index, id));
 	vertex = vs_page_vertex(BufferGetPage(buffer), VsIdOffset(index, id));
 	if (vertex && (VsVertexGetState(vertex) == VS_LIVE ||
 				   VsVertexGetState(vertex) == VS_TOMBSTONE))
@@ -94,7 +96,7 @@ lock_vertex(VsPageGraph *graph, VsId id, int mode, Buffer *buffer)
 	if (!block_exists(graph, block))
 		return NULL;
 	*buffer = vs_recent_read(graph->rel, block);
-	return lock_pinned(index, id, mode, *buffer);
+	return lock_pinned(graph, id, mode, *buffer);
 }
 
 bool
@@ -149,7 +151,7 @@ static bool
 price_pinned(VsPageGraph *graph, const void *query, VsCandidate *cand, Buffer buffer)
 {
 	const VsIndex *index = &graph->graph.index;
-	VsVertex   *vertex = lock_pinned(index, cand->id, BUFFER_LOCK_SHARE, buffer);
+	VsVertex   *vertex = lock_pinned(graph, cand->id, BUFFER_LOCK_SHARE, buffer);
 
 	if (vertex == NULL)
 		return false;
@@ -272,6 +274,7 @@ lock_upper(VsPageGraph *graph, const ItemPointerData *upper, VsId id, uint16 ver
 		return NULL;
 	*buffer = vs_recent_read(graph->rel, ItemPointerGetBlockNumber(upper));
 	LockBuffer(*buffer, mode);
+	vs_check_page(graph->rel, &graph->graph.index, *buffer);
 	aux = vs_page_owned_aux(BufferGetPage(*buffer), ItemPointerGetOffsetNumber(upper),
 							VS_AUX_UPPER, id, version);
 	if (aux && level <= aux->part)
@@ -790,6 +793,7 @@ vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,
 {
 	ItemPointerData next = vertex->overflow;
 	int			n = vertex->ntids;
+	int64		segments = 0;
 
 	*tids = palloc(Max(n, 1) * sizeof(ItemPointerData));
 	memcpy(*tids, vertex->tids, n * sizeof(ItemPointerData));
@@ -801,6 +805,7 @@ vs_locked_vertex_tids(Relation rel, VsId id, const VsVertex *vertex,
 
 		if (!BufferIsValid(buffer))
 			break;
+		vs_check_chain(rel, id, ++segments);
 		*tids = repalloc_huge(*tids, (n + aux->count) * sizeof(ItemPointerData));
 		memcpy(*tids + n, VsAuxTids(aux), aux->count * sizeof(ItemPointerData));
 		n += aux->count;

@@ -361,6 +361,7 @@ sweep_block(VsScan *state, SweepPage *page, BlockNumber block,
 
 	page->n = page->nlong = 0;
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vs_check_page(state->graph.rel, index, buffer);
 	kind = vs_page_kind(bytes);
 	if (kind == VS_PAGE_HEAD)
 		for (OffsetNumber offset = 1; offset <= PageGetMaxOffsetNumber(bytes); offset++)

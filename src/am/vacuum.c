@@ -141,6 +141,7 @@ chain_has(VacuumState *vacuum, VsId id, const VsVertex *vertex,
 		  const ItemPointerData *where)
 {
 	ItemPointerData next = vertex->overflow;
+	int64		segments = 0;
 	VsAux	   *aux;
 
 	while (ItemPointerIsValid(&next))
@@ -153,6 +154,7 @@ chain_has(VacuumState *vacuum, VsId id, const VsVertex *vertex,
 							 BUFFER_LOCK_SHARE, &aux);
 		if (!BufferIsValid(buffer))
 			break;
+		vs_check_chain(vacuum->rel, id, ++segments);
 		next = aux->next;
 		UnlockReleaseBuffer(buffer);
 	}
@@ -418,11 +420,14 @@ clean_overflow(VacuumState *vacuum, Buffer head, OffsetNumber offset, VsId id)
 	uint16		version = vertex->version;
 	ItemPointerData segment = vertex->overflow;
 	ItemPointerData previous;
+	int64		segments = 0;
 
 	ItemPointerSetInvalid(&previous);
 	while (ItemPointerIsValid(&segment))
 	{
 		ItemPointerData next;
+
+		vs_check_chain(vacuum->rel, id, ++segments);
 
 		if (clean_segment(vacuum, &segment, id, version, &next))
 		{
@@ -671,6 +676,7 @@ next_page(VacuumState *vacuum, BlockNumber block)
 	buffer = ReadBufferExtended(vacuum->rel, MAIN_FORKNUM, block, RBM_NORMAL,
 								vacuum->strategy);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vs_check_page(vacuum->rel, &vacuum->index, buffer);
 	return buffer;
 }
 
@@ -888,6 +894,7 @@ free_vertices(VacuumState *vacuum, BlockNumber block, const VsId *ids, int n)
 	Page		page;
 
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vs_check_page(vacuum->rel, index, buffer);
 	edit = vs_edit_begin(vacuum->rel);
 	page = vs_edit_page(&edit, buffer);
 	for (int i = 0; i < n; i++)

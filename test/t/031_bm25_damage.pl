@@ -13,14 +13,12 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash);
+use Vecstore qw(check_no_crash damage_page first_error read_block try_statements);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
 my $tables = 45;
 my $block_size = 8192;
-my $header = 24;
-my $special = 8;
 
 # An index has one segment, then pending rows; its kinds of page by the place they have.
 my @kinds = qw(meta rows postings dictionary pending);
@@ -36,86 +34,34 @@ my $allowed = qr/^(XX00[12]: |\w{5}: could not open file .* previous segment is 
 
 # ---- damage ----
 
-sub read_block
-{
-	my ($file, $block) = @_;
-	open my $handle, '<:raw', $file or die "$file: $!";
-	seek $handle, $block * $block_size, 0;
-	read $handle, my $bytes, $block_size;
-	close $handle;
-	return $bytes;
-}
-
-sub write_block
-{
-	my ($file, $block, $bytes) = @_;
-	open my $handle, '+<:raw', $file or die "$file: $!";
-	seek $handle, $block * $block_size, 0;
-	print $handle $bytes;
-	close $handle;
-	return;
-}
-
-# Flip a bit somewhere in a range of bytes.
-sub flip
-{
-	my ($bytes, $from, $to) = @_;
-	my $at = $from + int rand($to - $from);
-
-	substr($$bytes, $at, 1) = substr($$bytes, $at, 1) ^ chr(1 << int rand 8);
-	return;
-}
-
 # Damage a page; $other is a page of the same index.  Bytes in use end where the header
 # says; of the metapage, the lists are mostly empty.
 sub damage
 {
 	my ($file, $block, $kind, $damage, $other) = @_;
-	my $bytes = read_block($file, $block);
-	my $lower = unpack 'S', substr($bytes, 12, 2);
-	my $end = $kind eq 'meta' ? $header + 220 : $lower;
+	my $lower = unpack 'S', substr(read_block($file, $block), 12, 2);
 
-	if ($damage eq 'bit') { flip(\$bytes, $header, $end); }
-	elsif ($damage eq 'bits') { flip(\$bytes, $header, $end) foreach 1 .. 4; }
-	elsif ($damage eq 'header') { flip(\$bytes, 8, $header); }
-	elsif ($damage eq 'special') { flip(\$bytes, $block_size - $special, $block_size); }
-	elsif ($damage eq 'garbage')
-	{
-		my $from = $header + int rand($end - $header);
-		my $n = 1 + int rand($end - $from);
-		substr($bytes, $from, $n) = join '', map { chr int rand 256 } 1 .. $n;
-	}
-	elsif ($damage eq 'zero') { $bytes = "\0" x $block_size; }
-	else { $bytes = read_block($file, $other); }
-	write_block($file, $block, $bytes);
+	damage_page($file, $block, $damage, 24, $kind eq 'meta' ? 24 + 220 : $lower, $other);
 	return;
 }
 
 # ---- what is asked of a damaged index ----
 
-# Output and errors of statements, each of which runs whatever the others do; dies if the
-# server does.
+my @settings = ('enable_sort = off', 'enable_bitmapscan = off', 'enable_seqscan = off');
+
 sub run_sql
 {
 	my ($node, @statements) = @_;
-	my ($status, $out, $err) = $node->psql('postgres',
-		join("\n", "SET statement_timeout = '60s';", 'SET enable_sort = off;', 'SET enable_bitmapscan = off;',
-			'SET enable_seqscan = off;', map { "$_;" } @statements),
-		extra_params => [ '-v', 'VERBOSITY=verbose' ], on_error_stop => 0);
 
-	die "the server is gone: $err" if $status == 2 || $err =~ /server closed|connection .*failed/;
-	return ($out, $err =~ /(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}: .*)/g);
+	return try_statements($node, (map { "SET $_" } @settings), @statements);
 }
 
 # The first error, or ''; those of no allowed kind are told.
 sub outcome
 {
 	my ($node, $label, @statements) = @_;
-	my ($out, @errors) = run_sql($node, @statements);
-	my @bad = grep { !/$allowed/ } @errors;
 
-	fail("$label: @bad") if @bad;
-	return $errors[0] // '';
+	return first_error($node, $label, $allowed, (map { "SET $_" } @settings), @statements);
 }
 
 # Whether index scans give what sorts give.

@@ -14,9 +14,10 @@ use Test::More;
 
 our @EXPORT_OK = qw(
   build_index check_index check_no_crash check_recall check_records complete_sql
-  create_functions create_items create_record_indexes create_records difference
-  index_only_settings is_running put_records query_vector record_reads record_writes
-  start_workload steady_workload stop_workload upgrade wait_for_sessions write_workload
+  create_functions create_items create_record_indexes create_records damage_page
+  difference first_error index_only_settings is_running put_records query_vector
+  read_block record_reads record_writes start_workload steady_workload stop_workload
+  try_statements upgrade wait_for_sessions write_workload
 );
 
 # Settings that leave the planner no way but the index to order by distance.
@@ -504,6 +505,90 @@ sub wait_for_sessions
 		"SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
 	  or die 'a session does not end';
 	return;
+}
+
+# ---- damaged pages ----
+
+my $block_size = 8192;
+
+# read_block FILE, BLOCK: the bytes of a page of a relation's file; its server is stopped.
+sub read_block
+{
+	my ($file, $block) = @_;
+	my $bytes;
+
+	open my $handle, '<:raw', $file or die "$file: $!";
+	seek $handle, $block * $block_size, 0;
+	read $handle, $bytes, $block_size;
+	close $handle;
+	return $bytes;
+}
+
+sub write_block
+{
+	my ($file, $block, $bytes) = @_;
+	open my $handle, '+<:raw', $file or die "$file: $!";
+	seek $handle, $block * $block_size, 0;
+	print $handle $bytes;
+	close $handle;
+	return;
+}
+
+# Flip a bit somewhere in a range of bytes.
+sub flip
+{
+	my ($bytes, $from, $to) = @_;
+	my $at = $from + int rand($to - $from);
+
+	substr($$bytes, $at, 1) = substr($$bytes, $at, 1) ^ chr(1 << int rand 8);
+	return;
+}
+
+# damage_page FILE, BLOCK, DAMAGE, FROM, TO, OTHER: damage a page: a bit or bits of the range
+# of bytes, the header, the special space, garbage in the range, zero, or the page OTHER.
+sub damage_page
+{
+	my ($file, $block, $damage, $from, $to, $other) = @_;
+	my $bytes = read_block($file, $block);
+
+	if ($damage eq 'bit') { flip(\$bytes, $from, $to); }
+	elsif ($damage eq 'bits') { flip(\$bytes, $from, $to) foreach 1 .. 4; }
+	elsif ($damage eq 'header') { flip(\$bytes, 8, 24); }
+	elsif ($damage eq 'special') { flip(\$bytes, $block_size - 8, $block_size); }
+	elsif ($damage eq 'garbage')
+	{
+		my $begin = $from + int rand($to - $from);
+		my $n = 1 + int rand($to - $begin);
+		substr($bytes, $begin, $n) = join '', map { chr int rand 256 } 1 .. $n;
+	}
+	elsif ($damage eq 'zero') { $bytes = "\0" x $block_size; }
+	else { $bytes = read_block($file, $other); }
+	write_block($file, $block, $bytes);
+	return;
+}
+
+# try_statements NODE, STATEMENT...: output and errors of statements, each of which runs
+# whatever the others do; dies if the server does.
+sub try_statements
+{
+	my ($node, @statements) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', join("\n", map { "$_;" } "SET statement_timeout = '60s'", @statements),
+		extra_params => [ '-v', 'VERBOSITY=verbose' ], on_error_stop => 0);
+
+	die "the server is gone: $err" if $status == 2 || $err =~ /server closed|connection .*failed/;
+	return ($out, $err =~ /(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}: .*)/g);
+}
+
+# first_error NODE, LABEL, ALLOWED, STATEMENT...: the first error, or ''; those of no allowed
+# kind are told.
+sub first_error
+{
+	my ($node, $label, $allowed, @statements) = @_;
+	my ($out, @errors) = try_statements($node, @statements);
+	my @bad = grep { !/$allowed/ } @errors;
+
+	fail("$label: @bad") if @bad;
+	return $errors[0] // '';
 }
 
 1;
