@@ -208,7 +208,7 @@ plan_memory(VsBuild *build)
 {
 	VsBuildPlan plan = {.rows = estimate_rows(build)};
 	double		links = vs_memgraph_link_bytes(&build->index) + CONNECT_BYTES;
-	double		sketch = vs_memgraph_sketch_bytes(&build->index);
+	double		sketch = vs_memgraph_sketch_bytes(&build->index) * LINKS_MARGIN;
 	double		vectors = vs_memgraph_vector_bytes(&build->index);
 	double		need = plan.rows * (links + vectors);
 	bool		links_fit;
@@ -216,9 +216,9 @@ plan_memory(VsBuild *build)
 	plan.limit = (uint64) maintenance_work_mem * 1024;
 	plan.limit -= plan.limit / HEADROOM;
 	links *= LINKS_MARGIN;
-	plan.sketched = sketch > 0 && plan.rows * (links + sketch * LINKS_MARGIN) <= plan.limit;
+	plan.sketched = sketch > 0 && plan.rows * (links + sketch) <= plan.limit;
 	if (plan.sketched)
-		links += sketch * LINKS_MARGIN;
+		links += sketch;
 	links_fit = plan.rows * links <= plan.limit;
 	if (build->index.ntails > 0)
 		plan.nvectors = PG_INT64_MAX;	/* none has a place elsewhere */

@@ -91,12 +91,7 @@ typedef struct Inspection
 } Inspection;
 
 /* Raise on a broken structure. */
-#define broken(inspection, ...) \
-	ereport(ERROR, \
-			(errcode(ERRCODE_INDEX_CORRUPTED), \
-			 errmsg("index \"%s\" is broken", RelationGetRelationName((inspection)->rel)), \
-			 errdetail(__VA_ARGS__), \
-			 errhint("REINDEX it.")))
+#define broken(inspection, ...)	vs_index_broken((inspection)->rel, __VA_ARGS__)
 
 /*
  * Check and count the ids of one list.

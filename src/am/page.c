@@ -276,11 +276,7 @@ check_meta(Relation rel, Page page)
 						VS_FORMAT_VERSION),
 				 errhint("REINDEX it, or install the vecstore version that made it.")));
 	if (!is_sound_meta(meta))
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" is damaged", RelationGetRelationName(rel)),
-				 errdetail("What its metapage says does not fit together."),
-				 errhint("REINDEX it.")));
+		vs_index_broken(rel, "What its metapage says does not fit together.");
 }
 
 VsMeta
@@ -352,13 +348,6 @@ vs_page_aux(Page page, OffsetNumber offset, Size *size)
 	return (VsAux *) PageGetItem(page, item);
 }
 
-#define damaged(rel, ...) \
-	ereport(ERROR, \
-			(errcode(ERRCODE_INDEX_CORRUPTED), \
-			 errmsg("index \"%s\" is damaged", RelationGetRelationName(rel)), \
-			 errdetail(__VA_ARGS__), \
-			 errhint("REINDEX it.")))
-
 /* Whether a tuple lies where tuples are. */
 static bool
 is_within(Page page, ItemId item)
@@ -380,7 +369,7 @@ vs_check_vertex(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber 
 	item = PageGetItemId(page, offset);
 	if (ItemIdGetLength(item) != index->vertex_size || !is_within(page, item) ||
 		vertex->ntids > VS_INLINE_TIDS || vertex->level > index->max_level)
-		damaged(rel, "Block %u has no sound vertex in slot %d.", BufferGetBlockNumber(buffer), offset - 1);
+		vs_index_broken(rel, "Block %u has no sound vertex in slot %d.", BufferGetBlockNumber(buffer), offset - 1);
 }
 
 static bool
@@ -402,34 +391,54 @@ is_sound_aux(const VsIndex *index, const VsAux *aux, Size size)
 	}
 }
 
+/* The kind of a page that is not new, which must be one that its place allows. */
+static VsPageKind
+check_kind(Relation rel, Buffer buffer)
+{
+	Page		page = BufferGetPage(buffer);
+	BlockNumber block = BufferGetBlockNumber(buffer);
+	VsPageKind	kind = vs_page_kind(page);
+
+	if (((PageHeader) page)->pd_lower < SizeOfPageHeaderData ||
+		(block == VS_META_BLOCK ? kind != VS_PAGE_META : kind != VS_PAGE_HEAD && kind != VS_PAGE_AUX))
+		vs_index_broken(rel, "Block %u is of no kind.", block);
+	return kind;
+}
+
 static void
-check_aux(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset)
+check_tuple(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset)
 {
 	Page		page = BufferGetPage(buffer);
 	Size		size;
 	VsAux	   *aux = vs_page_aux(page, offset, &size);
 
 	if (aux && (!is_within(page, PageGetItemId(page, offset)) || !is_sound_aux(index, aux, size)))
-		damaged(rel, "Tuple (%u,%u) is not sound.", BufferGetBlockNumber(buffer), offset);
+		vs_index_broken(rel, "Tuple (%u,%u) is not sound.", BufferGetBlockNumber(buffer), offset);
+}
+
+void
+vs_check_aux(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset)
+{
+	if (PageIsNew(BufferGetPage(buffer)))
+		return;
+	(void) check_kind(rel, buffer);
+	check_tuple(rel, index, buffer, offset);
 }
 
 void
 vs_check_page(Relation rel, const VsIndex *index, Buffer buffer)
 {
 	Page		page = BufferGetPage(buffer);
-	BlockNumber block = BufferGetBlockNumber(buffer);
-	VsPageKind	kind = vs_page_kind(page);
+	VsPageKind	kind;
 
 	if (PageIsNew(page))
 		return;
-	if (((PageHeader) page)->pd_lower < SizeOfPageHeaderData ||
-		(block == VS_META_BLOCK ? kind != VS_PAGE_META : kind != VS_PAGE_HEAD && kind != VS_PAGE_AUX))
-		damaged(rel, "Block %u is of no kind.", block);
+	kind = check_kind(rel, buffer);
 	for (OffsetNumber offset = 1; kind != VS_PAGE_META && offset <= PageGetMaxOffsetNumber(page); offset++)
 		if (kind == VS_PAGE_AUX)
-			check_aux(rel, index, buffer, offset);
+			check_tuple(rel, index, buffer, offset);
 		else if (!ItemIdIsNormal(PageGetItemId(page, offset)) || offset > index->slots_per_page)
-			damaged(rel, "Block %u has no vertex in slot %d.", block, offset - 1);
+			vs_index_broken(rel, "Block %u has no vertex in slot %d.", BufferGetBlockNumber(buffer), offset - 1);
 		else
 			vs_check_vertex(rel, index, buffer, offset);
 }
@@ -438,7 +447,7 @@ void
 vs_check_chain(Relation rel, VsId id, int64 segments)
 {
 	if (segments > (int64) RelationGetNumberOfBlocks(rel) * MaxOffsetNumber)
-		damaged(rel, "The rows of vertex %u have no end.", id);
+		vs_index_broken(rel, "The rows of vertex %u have no end.", id);
 }
 
 VsAux *

@@ -328,14 +328,23 @@ extern VsAux *vs_page_owned_aux(Page page, OffsetNumber offset, VsAuxKind kind,
 extern Buffer vs_aux_lock(Relation rel, const ItemPointerData *tid, VsAuxKind kind,
 						  VsId owner, uint16 version, int mode, VsAux **aux);
 
+/* Raise XX002; what follows the index is what errdetail() takes. */
+#define vs_index_broken(rel, ...) \
+	ereport(ERROR, \
+			(errcode(ERRCODE_INDEX_CORRUPTED), \
+			 errmsg("index \"%s\" is broken", RelationGetRelationName(rel)), \
+			 errdetail(__VA_ARGS__), \
+			 errhint("REINDEX it.")))
+
 /*
  * Damaged pages.  A locked page is checked before what it says is used: tuples lie
  * within it and have their size, counts fit their tuples.  Raises XX002, with the block.
- * A search that knows its slot checks that vertex alone.
+ * A search that knows its slot, or its tuple, checks that alone.
  */
 extern void vs_check_page(Relation rel, const VsIndex *index, Buffer buffer);
 extern void vs_check_vertex(Relation rel, const VsIndex *index, Buffer buffer,
 							OffsetNumber offset);
+extern void vs_check_aux(Relation rel, const VsIndex *index, Buffer buffer, OffsetNumber offset);
 
 /* The same for the segments of a vertex's heap TIDs: more than there can be go round. */
 extern void vs_check_chain(Relation rel, VsId id, int64 segments);

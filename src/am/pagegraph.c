@@ -274,7 +274,7 @@ lock_upper(VsPageGraph *graph, const ItemPointerData *upper, VsId id, uint16 ver
 		return NULL;
 	*buffer = vs_recent_read(graph->rel, ItemPointerGetBlockNumber(upper));
 	LockBuffer(*buffer, mode);
-	vs_check_page(graph->rel, &graph->graph.index, *buffer);
+	vs_check_aux(graph->rel, &graph->graph.index, *buffer, ItemPointerGetOffsetNumber(upper));
 	aux = vs_page_owned_aux(BufferGetPage(*buffer), ItemPointerGetOffsetNumber(upper),
 							VS_AUX_UPPER, id, version);
 	if (aux && level <= aux->part)

@@ -175,6 +175,26 @@ refresh(VsTsLexemes *lexemes)
 	lexemes->generation = generation;
 }
 
+/* ---- characters ---- */
+
+static inline bool
+is_letter(char c)
+{
+	return (unsigned char) ((c | 0x20) - 'a') < 26;
+}
+
+static inline bool
+is_digit(char c)
+{
+	return (unsigned char) (c - '0') < 10;
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || (unsigned char) (c - '\t') < 5;
+}
+
 /* ---- dictionaries ---- */
 
 TSLexeme *
@@ -212,7 +232,7 @@ vs_ts_lexize(const TSConfigCacheEntry *config, int type, char *word, int length)
 static TSLexeme *
 lexize_plain(VsTsLexemes *lexemes, Word word)
 {
-	int			type = isdigit((unsigned char) word.text[0]) ? UNSIGNED_INTEGER : ASCII_WORD;
+	int			type = is_digit(word.text[0]) ? UNSIGNED_INTEGER : ASCII_WORD;
 
 	return vs_ts_lexize(lookup_ts_config_cache(lexemes->config), type,
 						unconstify(char *, word.text), word.length);
@@ -271,24 +291,6 @@ append_lexemes(ParsedText *parsed, const TSLexeme *lexeme)
 }
 
 /* ---- plain words ---- */
-
-static inline bool
-is_letter(char c)
-{
-	return (unsigned char) ((c | 0x20) - 'a') < 26;
-}
-
-static inline bool
-is_digit(char c)
-{
-	return (unsigned char) (c - '0') < 10;
-}
-
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || (unsigned char) (c - '\t') < 5;
-}
 
 /*
  * Whether what the parser looks for behind one of the signs - + & ~ / . : is not there:

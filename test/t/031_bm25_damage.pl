@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash damage_page first_error read_block try_statements);
+use Vecstore qw(check_no_crash damage_page first_error index_only_settings read_block try_statements);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -47,13 +47,13 @@ sub damage
 
 # ---- what is asked of a damaged index ----
 
-my @settings = ('enable_sort = off', 'enable_bitmapscan = off', 'enable_seqscan = off');
+my @settings = split /;\s*/, index_only_settings();
 
 sub run_sql
 {
 	my ($node, @statements) = @_;
 
-	return try_statements($node, (map { "SET $_" } @settings), @statements);
+	return try_statements($node, @settings, @statements);
 }
 
 # The first error, or ''; those of no allowed kind are told.
@@ -61,7 +61,7 @@ sub outcome
 {
 	my ($node, $label, @statements) = @_;
 
-	return first_error($node, $label, $allowed, (map { "SET $_" } @settings), @statements);
+	return first_error($node, $label, $allowed, @settings, @statements);
 }
 
 # Whether index scans give what sorts give.
