@@ -751,13 +751,31 @@ fingerprint_ts_config(Oid oid)
 	return fingerprint;
 }
 
+/* The same without looking again, as long as nothing has changed: every query asks. */
+static uint64
+known_fingerprint(Oid oid)
+{
+	static Oid	known = InvalidOid;
+	static uint64 generation;
+	static uint64 fingerprint;
+	uint64		now = vs_ts_catalogs_generation();
+
+	if (known == oid && generation == now)
+		return fingerprint;
+	known = InvalidOid;
+	fingerprint = fingerprint_ts_config(oid);
+	generation = now;
+	known = oid;
+	return fingerprint;
+}
+
 /* What the terms depend on. */
 void
 vs_token_stream_version(VsTokenStream *stream, char version[VS_TOKENIZER_VERSION_BYTES])
 {
 	if (OidIsValid(stream->ts_config))
 		snprintf(version, VS_TOKENIZER_VERSION_BYTES, "PostgreSQL " PG_MAJORVERSION " %016llx",
-				 (unsigned long long) fingerprint_ts_config(stream->ts_config));
+				 (unsigned long long) known_fingerprint(stream->ts_config));
 	else
 		vs_tokenizer_version(stream->pooled->tokenizer, version);
 }

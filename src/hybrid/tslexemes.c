@@ -85,7 +85,6 @@ struct VsTsLexemes
 	kept_hash  *kept;
 };
 
-/* How often text search catalogs have changed, as far as this session knows. */
 static uint64 generation = 1;
 
 static void
@@ -94,17 +93,16 @@ catalogs_changed(Datum argument, int cache, uint32 hash)
 	generation++;
 }
 
-static void
-watch_catalogs(void)
+uint64
+vs_ts_catalogs_generation(void)
 {
+	static const int caches[] = {TSCONFIGOID, TSCONFIGMAP, TSDICTOID, TSPARSEROID, TSTEMPLATEOID};
 	static bool watching = false;
 
-	if (watching)
-		return;
-	CacheRegisterSyscacheCallback(TSCONFIGOID, catalogs_changed, 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, catalogs_changed, 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, catalogs_changed, 0);
+	for (int i = 0; i < lengthof(caches) && !watching; i++)
+		CacheRegisterSyscacheCallback(caches[i], catalogs_changed, 0);
 	watching = true;
+	return generation;
 }
 
 /* ---- configurations ---- */
@@ -155,7 +153,6 @@ vs_ts_lexemes_open(Oid config)
 {
 	VsTsLexemes *lexemes = (VsTsLexemes *) palloc0(sizeof(VsTsLexemes));
 
-	watch_catalogs();
 	lexemes->config = config;
 	lexemes->context = AllocSetContextCreate(CurrentMemoryContext, "vecstore lexemes",
 											 ALLOCSET_DEFAULT_SIZES);
@@ -166,13 +163,15 @@ vs_ts_lexemes_open(Oid config)
 static void
 refresh(VsTsLexemes *lexemes)
 {
-	if (lexemes->generation == generation &&
+	uint64		now = vs_ts_catalogs_generation();
+
+	if (lexemes->generation == now &&
 		MemoryContextMemAllocated(lexemes->context, true) < MAX_KEPT_BYTES)
 		return;
 	MemoryContextReset(lexemes->context);
 	lexemes->kept = kept_create(lexemes->context, 64, NULL);
 	lexemes->plain_words = has_plain_words(lexemes->config);
-	lexemes->generation = generation;
+	lexemes->generation = now;
 }
 
 /* ---- characters ---- */

@@ -21,6 +21,12 @@ extern VsTsLexemes *vs_ts_lexemes_open(Oid config);
 extern void vs_ts_lexemes_parse(VsTsLexemes *lexemes, ParsedText *parsed, const char *text, int length);
 
 /*
+ * How often configurations, dictionaries and what they are made of have changed, as far as
+ * this session knows; above 0.
+ */
+extern uint64 vs_ts_catalogs_generation(void);
+
+/*
  * What the dictionaries of a configuration make of a word of some type of token, as
  * ts_lexize() does with one of them; NULL if none knows it.
  */
