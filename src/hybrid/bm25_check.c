@@ -165,23 +165,26 @@ check_pages(Check *check, const VsBm25Segment *segment, uint64 postings_end)
 
 /* Raise unless the postings of a term in a block are as its skip says. */
 static void
-check_bounds(Check *check, const VsBm25Cursor *cursor, uint32 max_tf, uint8 min_length)
+check_bound(Check *check, const VsBm25Cursor *cursor, const VsBm25Bound *bound)
 {
-	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+	const VsBm25Bound *said = &cursor->skips[cursor->block].bound;
 
-	if (max_tf != skip->max_tf || min_length != skip->min_length)
-		vs_bm25_broken(check->rel, "Block %u: postings have frequencies to %u and lengths from %d, their skip says %u and %d.",
-					   VsBm25BlockAt(cursor->reader, cursor->blocks_at + skip->at), max_tf, min_length,
-					   skip->max_tf, skip->min_length);
+	if (memcmp(bound, said, sizeof(VsBm25Bound)) != 0)
+		vs_bm25_broken(check->rel, "Block %u: postings have frequencies to %u and lengths from %u, %u, %u, %u, their skip says %u and %u, %u, %u, %u.",
+					   VsBm25BlockAt(cursor->reader, cursor->blocks_at + cursor->skips[cursor->block].at),
+					   bound->max_tf, bound->min_lengths[0], bound->min_lengths[1],
+					   bound->min_lengths[2], bound->min_lengths[3],
+					   said->max_tf, said->min_lengths[0], said->min_lengths[1],
+					   said->min_lengths[2], said->min_lengths[3]);
 }
 
 /* Check the postings of a term, which are in order by the cursor's own checks. */
 static void
 check_term(Check *check, VsBm25Cursor *cursor)
 {
-	uint32		max_tf = 0;
-	uint8		min_length = 255;
+	VsBm25Bound bound;
 
+	vs_bm25_bound_init(&bound);
 	for (uint32 doc = vs_bm25_cursor_seek(cursor, 0); doc != VS_BM25_NO_DOC && !check->stale;
 		 doc = vs_bm25_cursor_seek(cursor, doc + 1))
 	{
@@ -189,14 +192,12 @@ check_term(Check *check, VsBm25Cursor *cursor)
 		uint8		length;
 
 		vs_bm25_cursor_posting(cursor, &tf, &length);
-		max_tf = Max(max_tf, tf);
-		min_length = Min(min_length, length);
+		vs_bm25_bound_add(&bound, tf, length);
 		check->postings++;
 		if (cursor->at + 1 == cursor->n)
 		{
-			check_bounds(check, cursor, max_tf, min_length);
-			max_tf = 0;
-			min_length = 255;
+			check_bound(check, cursor, &bound);
+			vs_bm25_bound_init(&bound);
 		}
 	}
 }

@@ -37,7 +37,7 @@
 #include "hybrid/tokenizer.h"
 
 #define VS_BM25_META_BLOCK		0
-#define VS_BM25_FORMAT			1
+#define VS_BM25_FORMAT			2
 #define VS_BM25_MAGIC			0x25b77e57
 
 /* Page locks. */

@@ -9,56 +9,8 @@
 #include "hybrid/bm25_segment.h"
 #include "hybrid/tsterms.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "storage/buffile.h"
 #include "utils/memutils.h"
-
-/* ---- bits ---- */
-
-static inline int
-bits_of(uint32 value)
-{
-	return value == 0 ? 0 : pg_leftmost_one_pos32(value) + 1;
-}
-
-/* Append numbers of so many bits each; returns the bytes taken. */
-static int
-pack(uint8 *out, const uint32 *values, int n, int bits)
-{
-	uint64		word = 0;
-	int			filled = 0;
-	uint8	   *to = out;
-
-	for (int i = 0; i < n; i++)
-	{
-		word |= (uint64) values[i] << filled;
-		for (filled += bits; filled >= 8; filled -= 8, word >>= 8)
-			*to++ = (uint8) word;
-	}
-	if (filled > 0)
-		*to++ = (uint8) word;
-	return to - out;
-}
-
-static inline int
-packed_bytes(int n, int bits)
-{
-	return (n * bits + 7) / 8;
-}
-
-/* Number i of so many bits; 8 bytes from its first one on must be readable. */
-static inline uint32
-unpack(const uint8 *bytes, int i, int bits)
-{
-	int			bit = i * bits;
-	uint64		word;
-
-	memcpy(&word, bytes + (bit >> 3), sizeof(word));
-#ifdef WORDS_BIGENDIAN
-	word = pg_bswap64(word);
-#endif
-	return (uint32) (word >> (bit & 7)) & (uint32) ((UINT64CONST(1) << bits) - 1);
-}
 
 /* ---- writing ---- */
 
@@ -166,30 +118,32 @@ encode_block(const VsBm25Posting *postings, int n, uint32 base, VsBm25Skip *skip
 	uint32		tfs[VS_BM25_BLOCK];
 	uint32		lengths[VS_BM25_BLOCK];
 	uint32		all_gaps = 0;
+	uint32		all_tfs = 0;
 	uint32		max_length = 0;
+	uint8		min_length;
 	int			bytes;
 
 	skip->last = postings[n - 1].doc;
-	skip->max_tf = 0;
-	skip->min_length = 255;
+	vs_bm25_bound_init(&skip->bound);
 	for (int i = 0; i < n; i++)
 	{
 		gaps[i] = postings[i].doc - base;
 		base = postings[i].doc + 1;
 		all_gaps |= gaps[i];
 		tfs[i] = postings[i].tf - 1;
-		skip->max_tf = Max(skip->max_tf, postings[i].tf);
-		skip->min_length = Min(skip->min_length, postings[i].length);
+		all_tfs |= tfs[i];
 		max_length = Max(max_length, postings[i].length);
+		vs_bm25_bound_add(&skip->bound, postings[i].tf, postings[i].length);
 	}
+	min_length = skip->bound.min_lengths[0];
 	for (int i = 0; i < n; i++)
-		lengths[i] = postings[i].length - skip->min_length;
-	skip->gap_bits = bits_of(all_gaps);
-	skip->tf_bits = bits_of(skip->max_tf - 1);
-	skip->length_bits = bits_of(max_length - skip->min_length);
-	bytes = pack(out, gaps, n, skip->gap_bits);
-	bytes += pack(out + bytes, tfs, n, skip->tf_bits);
-	return bytes + pack(out + bytes, lengths, n, skip->length_bits);
+		lengths[i] = postings[i].length - min_length;
+	skip->gap_bits = vs_bits_of(all_gaps);
+	skip->tf_bits = vs_bits_of(all_tfs);
+	skip->length_bits = vs_bits_of(max_length - min_length);
+	bytes = vs_bits_pack(out, gaps, n, skip->gap_bits);
+	bytes += vs_bits_pack(out + bytes, tfs, n, skip->tf_bits);
+	return bytes + vs_bits_pack(out + bytes, lengths, n, skip->length_bits);
 }
 
 /* Make room for one more block. */
@@ -686,8 +640,8 @@ block_bytes(const VsBm25Cursor *cursor, uint32 block)
 	const VsBm25Skip *skip = &cursor->skips[block];
 	int			n = block_count(cursor, block);
 
-	return packed_bytes(n, skip->gap_bits) + packed_bytes(n, skip->tf_bits) +
-		packed_bytes(n, skip->length_bits);
+	return vs_bits_bytes(n, skip->gap_bits) + vs_bits_bytes(n, skip->tf_bits) +
+		vs_bits_bytes(n, skip->length_bits);
 }
 
 /*
@@ -705,7 +659,7 @@ check_skips(const VsBm25Cursor *cursor, const VsBm25Segment *segment, uint64 pla
 
 		if (skip->last >= segment->ndocs || (i > 0 && skip->last <= skip[-1].last) ||
 			skip->gap_bits > 32 || skip->tf_bits > 24 || skip->length_bits > 8 ||
-			skip->max_tf == 0 || skip->max_tf > VS_BM25_MAX_TF || skip->at != (uint32) at)
+			skip->bound.max_tf == 0 || skip->at != (uint32) at)
 			vs_bm25_broken(cursor->reader->rel, "Block %u: skip %u of a term cannot be so.",
 						   VsBm25BlockAt(cursor->reader, place + i * sizeof(VsBm25Skip)), i);
 		at += block_bytes(cursor, i);
@@ -749,8 +703,10 @@ vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader, const VsBm25Segm
 					   segment->extent.start);
 	memset(cursor->skips, 0, sizeof(VsBm25Skip));
 	cursor->docs[0] = cursor->skips->last = (uint32) entry->place;
-	cursor->tfs[0] = cursor->skips->max_tf = (entry->place >> 32) & VS_BM25_MAX_TF;
-	cursor->lengths[0] = cursor->skips->min_length = entry->place >> 56;
+	cursor->tfs[0] = (entry->place >> 32) & VS_BM25_MAX_TF;
+	cursor->lengths[0] = entry->place >> 56;
+	vs_bm25_bound_init(&cursor->skips->bound);
+	vs_bm25_bound_add(&cursor->skips->bound, cursor->tfs[0], cursor->lengths[0]);
 	cursor->n = 1;
 	cursor->scored = true;
 }
@@ -785,9 +741,10 @@ read_block(VsBm25Cursor *cursor)
 		cursor->block = cursor->nblocks;
 		return;
 	}
+	vs_bits_unpack(cursor->raw, n, skip->gap_bits, cursor->docs);
 	for (int i = 0; i < n; i++)
 	{
-		doc += unpack(cursor->raw, i, skip->gap_bits);
+		doc += cursor->docs[i];
 		cursor->docs[i] = doc++;
 	}
 
@@ -850,35 +807,56 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 	return cursor->docs[cursor->at];
 }
 
+/* Where the frequencies of the present block are packed, and its lengths. */
+static inline const uint8 *
+packed_tfs(const VsBm25Cursor *cursor)
+{
+	return cursor->raw + vs_bits_bytes(cursor->n, cursor->skips[cursor->block].gap_bits);
+}
+
+static inline const uint8 *
+packed_lengths(const VsBm25Cursor *cursor)
+{
+	return packed_tfs(cursor) + vs_bits_bytes(cursor->n, cursor->skips[cursor->block].tf_bits);
+}
+
 /* Unpack the frequencies and lengths of the present block. */
 static void
 unpack_scores(VsBm25Cursor *cursor)
 {
 	const VsBm25Skip *skip = &cursor->skips[cursor->block];
-	const uint8 *tfs = cursor->raw + packed_bytes(cursor->n, skip->gap_bits);
-	const uint8 *lengths = tfs + packed_bytes(cursor->n, skip->tf_bits);
 
 	if (cursor->scored)
 		return;
+	vs_bits_unpack(packed_tfs(cursor), cursor->n, skip->tf_bits, cursor->tfs);
+	vs_bits_unpack(packed_lengths(cursor), cursor->n, skip->length_bits, cursor->lengths);
 	for (int i = 0; i < cursor->n; i++)
 	{
-		cursor->tfs[i] = Min(unpack(tfs, i, skip->tf_bits) + 1, skip->max_tf);
-		cursor->lengths[i] = unpack(lengths, i, skip->length_bits) + skip->min_length;
+		cursor->tfs[i] = Min(cursor->tfs[i] + 1, VS_BM25_MAX_TF);
+		cursor->lengths[i] = (uint8) (cursor->lengths[i] + skip->bound.min_lengths[0]);
 	}
 	cursor->scored = true;
 }
 
+/* Of one posting alone: often it is the only one of its block that is wanted. */
 void
 vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length)
 {
-	unpack_scores(cursor);
-	*tf = cursor->tfs[cursor->at];
-	*length = cursor->lengths[cursor->at];
+	const VsBm25Skip *skip = &cursor->skips[cursor->block];
+
+	if (cursor->scored)
+	{
+		*tf = cursor->tfs[cursor->at];
+		*length = cursor->lengths[cursor->at];
+		return;
+	}
+	*tf = Min(vs_bits_get(packed_tfs(cursor), cursor->at, skip->tf_bits) + 1, VS_BM25_MAX_TF);
+	*length = vs_bits_get(packed_lengths(cursor), cursor->at, skip->length_bits) + skip->bound.min_lengths[0];
 }
 
 int
 vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs, const uint32 **tfs,
-					const uint8 **lengths)
+					const uint32 **lengths)
 {
 	int			first = cursor->at;
 

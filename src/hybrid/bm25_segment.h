@@ -18,13 +18,15 @@
  * as the largest takes.  A length is kept with each posting, not with the document: it
  * is wanted whenever a posting is scored, and costs less here than another page.
  *
- * The bound of a block is what its largest frequency would score in its shortest
- * document (block-max index: S. Ding, T. Suel, "Faster top-k document retrieval using
- * block-max indexes", SIGIR 2011).
+ * The bound of a block (block-max index: S. Ding, T. Suel, "Faster top-k document
+ * retrieval using block-max indexes", SIGIR 2011) must hold for any k1 and b.  The largest
+ * frequency and the shortest document are seldom together, so the shortest is kept of the
+ * documents that have the term at least once, twice, three and four times.
  */
 #ifndef VECSTORE_BM25_SEGMENT_H
 #define VECSTORE_BM25_SEGMENT_H
 
+#include "hybrid/bits.h"
 #include "hybrid/bm25_page.h"
 #include "port/pg_bswap.h"
 
@@ -39,6 +41,15 @@ typedef struct VsBm25Posting
 
 #define VS_BM25_MAX_TF		0xFFFFFF
 
+/* What the postings of a block score at most. */
+#define VS_BM25_BOUNDS		4
+
+typedef struct VsBm25Bound
+{
+	uint8		max_tf;			/* 255: or more */
+	uint8		min_lengths[VS_BM25_BOUNDS];	/* where the frequency is above 0, 1, 2, 3 */
+} VsBm25Bound;
+
 typedef struct VsBm25Skip
 {
 	uint32		last;			/* its last document */
@@ -46,9 +57,27 @@ typedef struct VsBm25Skip
 	uint8		gap_bits;
 	uint8		tf_bits;
 	uint8		length_bits;
-	uint8		min_length;
-	uint32		max_tf;
+	VsBm25Bound bound;
 } VsBm25Skip;
+
+StaticAssertDecl(sizeof(VsBm25Skip) == 16, "skips lie side by side on disk");
+
+/* The bound of no posting. */
+static inline void
+vs_bm25_bound_init(VsBm25Bound *bound)
+{
+	bound->max_tf = 0;
+	memset(bound->min_lengths, 0xFF, VS_BM25_BOUNDS);
+}
+
+/* The bound of one more. */
+static inline void
+vs_bm25_bound_add(VsBm25Bound *bound, uint32 tf, uint8 length)
+{
+	bound->max_tf = Max(bound->max_tf, Min(tf, 255));
+	for (int i = 0; i < VS_BM25_BOUNDS && i < tf; i++)
+		bound->min_lengths[i] = Min(bound->min_lengths[i], length);
+}
 
 /*
  * The first bytes of a term, as a number: terms are in the order of these, and where
@@ -160,8 +189,8 @@ typedef struct VsBm25Cursor
 	bool		scored;			/* tfs and lengths are there */
 	uint32		docs[VS_BM25_BLOCK];
 	uint32		tfs[VS_BM25_BLOCK];
-	uint8		lengths[VS_BM25_BLOCK];
-	uint8		raw[VS_BM25_BLOCK * 9 + 16];
+	uint32		lengths[VS_BM25_BLOCK];
+	uint8		raw[VS_BM25_BLOCK * 9 + VS_BITS_SLACK];
 } VsBm25Cursor;
 
 #define VS_BM25_NO_DOC		PG_UINT32_MAX
@@ -190,7 +219,7 @@ extern void vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *leng
  * present block; returns how many, and where they stand.
  */
 extern int	vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs,
-								const uint32 **tfs, const uint8 **lengths);
+								const uint32 **tfs, const uint32 **lengths);
 
 /* TIDs of n documents from one on; of NULLs behind them. */
 extern void vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *tids);

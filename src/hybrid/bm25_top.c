@@ -25,9 +25,15 @@
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
-/* Documents of a window at most; at least, unless there is but one term. */
+/*
+ * Documents of a window at most; and at least for each term, unless there is but one: to
+ * begin a window costs some time for each of them.
+ */
 #define WINDOW		8192
-#define NARROW		512
+#define NARROW		256
+
+/* Scores of frequencies up to this are computed once for each length. */
+#define KNOWN_TFS	2
 
 /* ---- the best so far ---- */
 
@@ -157,7 +163,7 @@ typedef struct Walk
 	int64		bound;			/* in the window */
 	uint32		bounded;		/* the block whose bound is known */
 	int64		block_bound;
-	int64		once[VS_BM25_LENGTHS];	/* scores of tf 1 by length, 0: not known */
+	int64		known[KNOWN_TFS][VS_BM25_LENGTHS];	/* scores by tf - 1, length; 0: not yet */
 } Walk;
 
 /* A search of a segment. */
@@ -173,18 +179,21 @@ typedef struct Search
 	int64	   *below;			/* sums of the bounds of the first so many */
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
-	int64	   *sums;			/* of the window's documents */
+	int64	   *sums;			/* of the window's documents, or NULL */
 	uint64	   *met;			/* which have one */
 } Search;
 
 static inline int64
 posting_score(const Search *search, Walk *walk, uint32 tf, uint8 length)
 {
-	if (tf != 1)
+	int64	   *known;
+
+	if (tf > KNOWN_TFS)
 		return vs_bm25_term_score(search->query, walk->term, tf, length);
-	if (walk->once[length] == 0)
-		walk->once[length] = vs_bm25_term_score(search->query, walk->term, 1, length);
-	return walk->once[length];
+	known = &walk->known[tf - 1][length];
+	if (*known == 0)
+		*known = vs_bm25_term_score(search->query, walk->term, tf, length);
+	return *known;
 }
 
 /* What the dictionary says of a term; false if the segment lacks it. */
@@ -279,19 +288,27 @@ choose_end(Search *search)
 	}
 	search->end = last + 1;
 	if (search->n > 1)
-		search->end = Min(Max(search->end, search->start + NARROW), search->start + WINDOW);
+		search->end = Min(Max(search->end, search->start + NARROW * search->n), search->start + WINDOW);
 	search->end = Min(search->end, search->segment->ndocs);
 }
 
+/* What a term can add in one of its blocks. */
 static int64
 bound_block(const Search *search, Walk *walk, uint32 block)
 {
-	const VsBm25Skip *skip = &walk->cursor.skips[block];
+	const VsBm25Bound *bound = &walk->cursor.skips[block].bound;
+	uint32		tf = bound->max_tf;
 
-	if (walk->bounded != block)
+	if (walk->bounded == block)
+		return walk->block_bound;
+	walk->bounded = block;
+	walk->block_bound = 0;
+	for (int i = Min(tf, VS_BM25_BOUNDS); i > 0; i--)
 	{
-		walk->bounded = block;
-		walk->block_bound = posting_score(search, walk, skip->max_tf, skip->min_length);
+		int64		score = posting_score(search, walk, tf == 255 ? VS_BM25_MAX_TF : tf, bound->min_lengths[i - 1]);
+
+		walk->block_bound = Max(walk->block_bound, score);
+		tf = i - 1;
 	}
 	return walk->block_bound;
 }
@@ -364,7 +381,7 @@ typedef struct Stretch
 {
 	const uint32 *docs;
 	const uint32 *tfs;
-	const uint8 *lengths;
+	const uint32 *lengths;
 	int			n;
 	uint32		next;			/* where to go on; at first the window's start */
 } Stretch;
@@ -415,12 +432,23 @@ add_up(Search *search, Walk *walk)
 		}
 }
 
+/* Room for the sums of a window, for the searches that come to need it. */
+static void
+make_sums(Search *search)
+{
+	search->sums = palloc0(WINDOW * sizeof(int64));
+	search->met = palloc0(WINDOW / 64 * sizeof(uint64));
+}
+
 /* The window's documents by the terms behind the first ones. */
 static void
 search_several(Search *search, int rest)
 {
 	uint32		words = (search->end - search->start + 63) / 64;
+	int64		enough = bar(search->best, search->number) - search->below[rest];
 
+	if (search->sums == NULL)
+		make_sums(search);
 	for (int i = rest; i < search->n; i++)
 		add_up(search, search->walks[i]);
 	for (uint32 word = 0; word < words; word++)
@@ -431,8 +459,10 @@ search_several(Search *search, int rest)
 
 			search->met[word] &= search->met[word] - 1;
 			search->sums[place] = 0;
-			if (score + search->below[rest] >= bar(search->best, search->number))
-				complete(search, rest, search->start + place, score);
+			if (score < enough)
+				continue;
+			complete(search, rest, search->start + place, score);
+			enough = bar(search->best, search->number) - search->below[rest];
 		}
 }
 
@@ -488,8 +518,6 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 
 	search.walks = palloc(Max(n, 1) * sizeof(Walk *));
 	search.below = palloc((n + 1) * sizeof(int64));
-	search.sums = palloc0(WINDOW * sizeof(int64));
-	search.met = palloc0(WINDOW / 64 * sizeof(uint64));
 	for (int i = 0; i < meta->nsegments && !*stale; i++)
 	{
 		search.segment = &meta->segments[i];
@@ -510,8 +538,11 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 	}
 	pfree(search.walks);
 	pfree(search.below);
-	pfree(search.sums);
-	pfree(search.met);
+	if (search.sums)
+	{
+		pfree(search.sums);
+		pfree(search.met);
+	}
 }
 
 /* Sort what was found: the worst comes out first. */
