@@ -151,6 +151,10 @@ sub digests
 
 change($old, 3);
 check_indexes($old, 'before');
+is($old->safe_psql('postgres', q{SELECT segments > 0, pending_pages > 0 FROM bm25_index_info('records_body_idx')}),
+	't|t', 'before: a text index with segments and pending rows');
+is($old->safe_psql('postgres', q{SELECT quantization, tombstones > 0 FROM vecstore_check('coded_idx'), vecstore_index_info('coded_idx') i}),
+	'rabitq|t', 'before: a graph with codes and deleted vertices');
 my $before = answers($old);
 
 # ---- a store, whose database belongs to a role that is no superuser ----
