@@ -156,6 +156,7 @@ is($old->safe_psql('postgres', q{SELECT segments > 0, pending_pages > 0 FROM bm2
 	't|t', 'before: a text index with segments and pending rows');
 is($old->safe_psql('postgres', q{SELECT quantization FROM vecstore_index_info('coded_idx')}), 'rabitq', 'before: a graph with codes');
 my $before = answers($old);
+is(scalar(() = $before->{$_} =~ /^\d+\|/mg), 100, "before, $_: answers") foreach sort keys %index;
 
 # ---- a store, whose database belongs to a role that is no superuser ----
 
