@@ -2,6 +2,8 @@
 #
 #   make demo     install what is missing, build, show the main job on real input
 #   make check    install what is missing, build, run every test
+#   make check-upgrade
+#                 the test of pg_upgrade, from 15 to 18 (docs/testing.md)
 #   make torture  end a server 1,000 times at random moments (docs/testing.md)
 #   make check-asan, make coverage, make fuzz, make lint
 #                 watch the code with a tool: docs/testing.md, "Tools"
@@ -56,13 +58,15 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
 # These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-COMMANDS = demo check torture check-asan coverage fuzz lint
+COMMANDS = demo check check-upgrade torture check-asan coverage fuzz lint
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 .PHONY: $(COMMANDS)
 demo:
 	demo/run
 check:
 	test/run
+check-upgrade:
+	test/matrix 18 t/063_upgrade
 torture:
 	test/soak/run torture 1000
 check-asan:

@@ -4,14 +4,44 @@
 #
 #	make_private_copy PREFIX	a new folder PREFIX.XXXXXX with both; sets
 #								work, copied (its pg_config) and as_nobody
+#	copy_server PG_CONFIG DIR	a server's programs below DIR; sets copied
 #	server_perl FILE ARG...		perl with PostgreSQL's own test modules
+
+# The server finds its files by their place relative to the program, so a copy
+# under another root folder is a server of its own.
+copy_server()
+{
+	local pg_config=$1 root=$2 bindir dir program
+
+	bindir=$("$pg_config" --bindir)
+	for dir in "$("$pg_config" --pkglibdir)" "$("$pg_config" --sharedir)"; do
+		mkdir -p "$root$dir"
+		cp -a "$dir/." "$root$dir"
+	done
+	mkdir -p "$root$bindir"
+	for program in postgres initdb psql pgbench createdb createuser dropdb dropuser vacuumdb \
+		reindexdb clusterdb 'pg_*'
+	do
+		cp -a "$bindir"/$program "$root$bindir" 2>/dev/null || true
+	done
+	# Mostly the second folder lies in the first.
+	for dir in "$("$pg_config" --includedir)" "$("$pg_config" --includedir-server)"; do
+		mkdir -p "$(dirname "$root$dir")"
+		[ -e "$root$dir" ] || ln -s "$dir" "$root$dir"
+	done
+	copied=$root$bindir/pg_config
+	case $("$copied" --pkglibdir) in
+		"$root"/*) ;;
+		*) die "the server of $pg_config does not work from another folder" ;;
+	esac
+}
 
 # The folder, which the caller removes, is $work: tree/, server/, home/.  The
 # array as_nobody is the beginning of a command that runs as nobody (as
 # ourselves, unless we are root) with an environment of its own.
 make_private_copy()
 {
-	local pg_config bindir dir program
+	local pg_config
 
 	if command -v dpkg-query >/dev/null; then
 		dev/install check
@@ -24,29 +54,7 @@ make_private_copy()
 	mkdir "$work/tree" "$work/server" "$work/home"
 	dev/export "$work/tree"
 
-	# The server finds its files by their place relative to the program, so a
-	# copy under another root folder is a server of its own.
-	bindir=$("$pg_config" --bindir)
-	for dir in "$("$pg_config" --pkglibdir)" "$("$pg_config" --sharedir)"; do
-		mkdir -p "$work/server$dir"
-		cp -a "$dir/." "$work/server$dir"
-	done
-	mkdir -p "$work/server$bindir"
-	for program in postgres initdb psql pgbench createdb createuser dropdb dropuser vacuumdb \
-		reindexdb clusterdb 'pg_*'
-	do
-		cp -a "$bindir"/$program "$work/server$bindir" 2>/dev/null || true
-	done
-	# Mostly the second folder lies in the first.
-	for dir in "$("$pg_config" --includedir)" "$("$pg_config" --includedir-server)"; do
-		mkdir -p "$(dirname "$work/server$dir")"
-		[ -e "$work/server$dir" ] || ln -s "$dir" "$work/server$dir"
-	done
-	copied=$work/server$bindir/pg_config
-	case $("$copied" --pkglibdir) in
-		"$work"/*) ;;
-		*) die "the server of $pg_config does not work from another folder" ;;
-	esac
+	copy_server "$pg_config" "$work/server"
 
 	as_nobody=()
 	if [ "$(id -u)" = 0 ]; then

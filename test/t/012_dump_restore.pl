@@ -10,7 +10,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_index check_no_crash check_recall create_items);
+use Vecstore qw(check_index check_no_crash check_recall create_items upgrade);
 
 # The nine operator classes, and options that differ from the defaults.
 my @opclasses = map { "vecstore_${_}_ops" }
@@ -68,24 +68,10 @@ is( $node->safe_psql(
 	scalar(@opclasses) + 3,
 	'restored: every index is sound');
 
-# pg_upgrade, here to the same version: files are copied, nothing is replayed.
-my $new = PostgreSQL::Test::Cluster->new('new');
-$new->init;
+# pg_upgrade to the same version; t/063 comes from an older one.
 $node->safe_psql('postgres', 'DROP DATABASE copy');
 $node->stop;
-{
-	my $bindir = $node->config_data('--bindir');
-	local $ENV{PATH} = "$bindir:$ENV{PATH}";
-	my $dir = PostgreSQL::Test::Utils::tempdir;
-	chdir $dir;
-	command_ok(
-		[
-			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
-			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
-		],
-		'pg_upgrade');
-}
-$new->start;
+my $new = upgrade($node);
 is($new->safe_psql('postgres', $definitions), $before, 'upgraded: the same indexes');
 is($new->safe_psql('postgres', 'SELECT id, embedding::text FROM items ORDER BY id'),
 	$rows, 'upgraded: the same rows');

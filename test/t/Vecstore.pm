@@ -475,21 +475,22 @@ sub build_index
 	return ($workers // 0, $stderr);
 }
 
-# upgrade NODE: run pg_upgrade, here to the same version, on a server that is stopped;
-# returns the new one, started.
+# upgrade NODE, initdb => [...]: run pg_upgrade on a server that is stopped, of this
+# version or, with an install_path of its own, of an older one; returns the new server,
+# made with these options of initdb, started.  Files are copied, nothing is replayed.
 sub upgrade
 {
-	my ($node) = @_;
+	my ($node, %o) = @_;
 	my $new = PostgreSQL::Test::Cluster->new('new');
-	my $bindir = $node->config_data('--bindir');
-	local $ENV{PATH} = "$bindir:$ENV{PATH}";
+	my $bindir = $new->config_data('--bindir');
 
-	$new->init;
+	$new->init(extra => $o{initdb} // []);
 	chdir PostgreSQL::Test::Utils::tempdir;
-	command_ok(
+	$node->command_ok(
 		[
-			'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $bindir,
-			'-B', $bindir, '-s', $new->host, '-p', $node->port, '-P', $new->port
+			"$bindir/pg_upgrade", '-d', $node->data_dir, '-D', $new->data_dir,
+			'-b', $node->config_data('--bindir'), '-B', $bindir,
+			'-s', $new->host, '-p', $node->port, '-P', $new->port
 		],
 		'pg_upgrade');
 	$new->start;
