@@ -136,7 +136,7 @@ require_seek(SegmentCase *c, uint32 doc, uint32 tf, uint8 length)
 	VsBm25Cursor cursor;
 	const uint32 *docs;
 	const uint32 *tfs;
-	const uint8 *lengths;
+	const uint32 *lengths;
 
 	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->terms[c->term]);
 	fuzz_require(vs_bm25_cursor_shallow(&cursor, doc) && vs_bm25_cursor_seek(&cursor, doc) == doc &&
