@@ -224,7 +224,7 @@ total_cost(const CostModel *model, RelOptInfo *rel, Cost startup)
 static double
 visited_page_cost(double pages, double random_page, double seq_page)
 {
-	double		buffered = Min(1, NBuffers / 2 / pages);
+	double		buffered = Min(1, 0.5 * NBuffers / pages);
 	double		cached = Max(buffered, Min(1, effective_cache_size / pages));
 
 	return (cached - buffered) * seq_page + (1 - cached) * random_page;

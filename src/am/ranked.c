@@ -121,7 +121,10 @@ vs_ranked_add(VsRankedRows *ranked, float rank, bool isnull, const ItemPointerDa
 	if (ranked->sort == NULL && ranked->n == ranked->size)
 	{
 		if (2 * ranked->size > ranked->max_size)
+		{
 			begin_tuplesort(ranked);
+			Assert(ranked->sort != NULL);
+		}
 		else
 		{
 			ranked->size *= 2;

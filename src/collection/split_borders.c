@@ -105,11 +105,12 @@ void
 vs_borders_forget(VsBorders *borders, int32_t at)
 {
 	int32_t		gone = at - borders->base;
+	int32_t		left = borders->read - at + 1;
 
 	/* Moving the rest must cost no more than what goes. */
-	if (gone < borders->read - at + 1)
+	if (gone < left)
 		return;
-	memmove(borders->levels, borders->levels + gone, (size_t) (borders->read - at + 1));
+	memmove(borders->levels, borders->levels + gone, (size_t) left);
 	borders->base = at;
 }
 

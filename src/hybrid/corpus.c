@@ -413,9 +413,11 @@ vs_corpus_statistics(Oid relid, const char *name, const VsTerm *terms, int nterm
 											   ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(work);
 	List	   *tables = find_all_inheritors(relid, AccessShareLock, NULL);
-	int			sample_blocks = Max(SAMPLE_BLOCKS / list_length(tables), MIN_SAMPLE_BLOCKS);
+	int			sample_blocks;
 	ListCell   *cell;
 
+	Assert(tables != NIL);		/* the relation itself is one */
+	sample_blocks = Max(SAMPLE_BLOCKS / list_length(tables), MIN_SAMPLE_BLOCKS);
 	memset(corpus, 0, sizeof(*corpus));
 	memset(df, 0, nterms * sizeof(double));
 	foreach(cell, tables)

@@ -145,12 +145,12 @@ next_run(NgramTokenizer *ngram)
 {
 	VsTokenizer *tokenizer = &ngram->base;
 	int32_t		i = ngram->end;
-	int32_t		start = i;
-	UChar32		c;
 
 	while (i < tokenizer->length)
 	{
-		start = i;
+		int32_t		start = i;
+		UChar32		c;
+
 		U8_NEXT_OR_FFFD(tokenizer->text, i, tokenizer->length, c);
 		if (!vs_is_white_space(c))
 		{
