@@ -191,7 +191,7 @@ check_term(Check *check, VsBm25Cursor *cursor)
 		uint32		tf;
 		uint8		length;
 
-		vs_bm25_cursor_posting(cursor, &tf, &length);
+		vs_bm25_cursor_posting(cursor, cursor->at, &tf, &length);
 		vs_bm25_bound_add(&bound, tf, length);
 		check->postings++;
 		if (cursor->at + 1 == cursor->n)
@@ -266,7 +266,7 @@ sum_documents(Check *check, const VsBm25Segment *segment, uint32 first, uint32 n
 			uint32		tf;
 			uint8		length;
 
-			vs_bm25_cursor_posting(cursor, &tf, &length);
+			vs_bm25_cursor_posting(cursor, cursor->at, &tf, &length);
 			if (sum->any && sum->code != length)
 				vs_bm25_broken(check->rel, "Terms of document %u of the segment that begins at block %u say lengths %d and %d.",
 							   doc, segment->extent.start, sum->code, length);

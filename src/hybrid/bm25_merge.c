@@ -449,7 +449,7 @@ write_postings(Source *source, uint32 end, VsBm25Writer *writer)
 		uint32		tf;
 		uint8		length;
 
-		vs_bm25_cursor_posting(cursor, &tf, &length);
+		vs_bm25_cursor_posting(cursor, cursor->at, &tf, &length);
 		vs_bm25_writer_posting(writer, source->number, tf, length);
 		if (cursor->at == 0)
 			vs_vacuum_delay_point();

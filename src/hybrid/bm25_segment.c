@@ -726,6 +726,35 @@ vs_bm25_cursor_bytes(const VsBm25Cursor *cursor)
 		block_bytes(cursor, cursor->nblocks - 1);
 }
 
+/*
+ * Turn gaps into the documents behind a first possible one; returns the one behind the
+ * last.  Four at a time, so that only additions wait for each other.
+ */
+static uint64
+sum_gaps(uint32 *docs, int n, uint64 doc)
+{
+	int			i = 0;
+
+	for (; i + 4 <= n; i += 4)
+	{
+		uint64		second = (uint64) docs[i] + docs[i + 1] + 1;
+		uint64		third = second + docs[i + 2] + 1;
+		uint64		fourth = third + docs[i + 3] + 1;
+
+		docs[i] += doc;
+		docs[i + 1] = doc + second;
+		docs[i + 2] = doc + third;
+		docs[i + 3] = doc + fourth;
+		doc += fourth + 1;
+	}
+	for (; i < n; i++)
+	{
+		doc += docs[i];
+		docs[i] = doc++;
+	}
+	return doc;
+}
+
 /* Read the present block's documents; the rest waits until it is wanted. */
 static void
 read_block(VsBm25Cursor *cursor)
@@ -742,11 +771,7 @@ read_block(VsBm25Cursor *cursor)
 		return;
 	}
 	vs_bits_unpack(cursor->raw, n, skip->gap_bits, cursor->docs);
-	for (int i = 0; i < n; i++)
-	{
-		doc += cursor->docs[i];
-		cursor->docs[i] = doc++;
-	}
+	doc = sum_gaps(cursor->docs, n, doc);
 
 	/* Gaps are not negative: if the last one is right, the others are in order. */
 	if (doc != (uint64) skip->last + 1)
@@ -793,6 +818,8 @@ vs_bm25_cursor_shallow(VsBm25Cursor *cursor, uint32 doc)
 uint32
 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 {
+	int			at;
+
 	if (!vs_bm25_cursor_shallow(cursor, doc))
 		return VS_BM25_NO_DOC;
 	if (cursor->n == 0)
@@ -801,10 +828,11 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 		return VS_BM25_NO_DOC;
 
 	/* The last one is not before it: the skip says so, and is right. */
-	while (cursor->docs[cursor->at] < doc)
-		cursor->at++;
-	Assert(cursor->at < cursor->n);
-	return cursor->docs[cursor->at];
+	for (at = cursor->at; cursor->docs[at] < doc;)
+		at++;
+	Assert(at < cursor->n);
+	cursor->at = at;
+	return cursor->docs[at];
 }
 
 /* Where the frequencies of the present block are packed, and its lengths. */
@@ -820,9 +848,8 @@ packed_lengths(const VsBm25Cursor *cursor)
 	return packed_tfs(cursor) + vs_bits_bytes(cursor->n, cursor->skips[cursor->block].tf_bits);
 }
 
-/* Unpack the frequencies and lengths of the present block. */
-static void
-unpack_scores(VsBm25Cursor *cursor)
+void
+vs_bm25_cursor_unpack(VsBm25Cursor *cursor)
 {
 	const VsBm25Skip *skip = &cursor->skips[cursor->block];
 
@@ -838,35 +865,34 @@ unpack_scores(VsBm25Cursor *cursor)
 	cursor->scored = true;
 }
 
-/* Of one posting alone: often it is the only one of its block that is wanted. */
 void
-vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length)
+vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *length)
 {
 	const VsBm25Skip *skip = &cursor->skips[cursor->block];
 
 	if (cursor->scored)
 	{
-		*tf = cursor->tfs[cursor->at];
-		*length = cursor->lengths[cursor->at];
+		*tf = cursor->tfs[at];
+		*length = cursor->lengths[at];
 		return;
 	}
-	*tf = Min(vs_bits_get(packed_tfs(cursor), cursor->at, skip->tf_bits) + 1, VS_BM25_MAX_TF);
-	*length = vs_bits_get(packed_lengths(cursor), cursor->at, skip->length_bits) + skip->bound.min_lengths[0];
+	*tf = Min(vs_bits_get(packed_tfs(cursor), at, skip->tf_bits) + 1, VS_BM25_MAX_TF);
+	*length = vs_bits_get(packed_lengths(cursor), at, skip->length_bits) + skip->bound.min_lengths[0];
 }
 
 int
-vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs, const uint32 **tfs,
-					const uint32 **lengths)
+vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end)
 {
 	int			first = cursor->at;
+	int			at = first;
 
-	unpack_scores(cursor);
-	while (cursor->at < cursor->n && cursor->docs[cursor->at] < end)
-		cursor->at++;
-	*docs = cursor->docs + first;
-	*tfs = cursor->tfs + first;
-	*lengths = cursor->lengths + first;
-	return cursor->at - first;
+	if (cursor->skips[cursor->block].last < end)
+		at = cursor->n;
+	else
+		while (cursor->docs[at] < end)
+			at++;
+	cursor->at = at;
+	return at - first;
 }
 
 void

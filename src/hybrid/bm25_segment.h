@@ -211,15 +211,17 @@ extern bool vs_bm25_cursor_shallow(VsBm25Cursor *cursor, uint32 doc);
 /* Go to the first posting of the document or a later one; VS_BM25_NO_DOC at the end. */
 extern uint32 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc);
 
-/* Frequency and length at the present posting. */
-extern void vs_bm25_cursor_posting(VsBm25Cursor *cursor, uint32 *tf, uint8 *length);
-
 /*
  * Pass over the postings from the present one on that are before a document and in the
- * present block; returns how many, and where they stand.
+ * present block; returns how many.
  */
-extern int	vs_bm25_cursor_take(VsBm25Cursor *cursor, uint32 end, const uint32 **docs,
-								const uint32 **tfs, const uint32 **lengths);
+extern int	vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end);
+
+/* Frequency and length of a posting of the present block: often only one is wanted. */
+extern void vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *length);
+
+/* Unpack those of the whole present block. */
+extern void vs_bm25_cursor_unpack(VsBm25Cursor *cursor);
 
 /* TIDs of n documents from one on; of NULLs behind them. */
 extern void vs_bm25_read_tids(VsBm25Reader *reader, uint32 from, uint32 n, ItemPointerData *tids);

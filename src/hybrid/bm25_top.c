@@ -9,7 +9,9 @@
  * the bounds of the blocks that reach into the window follows how much each term can
  * add there.  The terms whose bounds together stay below the bar are not worth a look
  * by themselves; the postings of the others, the essential ones, are added up, and only
- * for documents that may pass the bar the rest is looked up.
+ * for the documents that may pass the bar the rest is looked up, one term after the
+ * other: the documents among its postings, or, where those are few, the postings among
+ * the documents.
  *
  * The result is exact, ties included: scores are integers, whose sums and bounds know no
  * rounding, and of the same score the lesser TID wins.  In a segment this is the order of
@@ -31,6 +33,9 @@
  */
 #define WINDOW		8192
 #define NARROW		256
+
+/* To seek a posting takes so many times as long as to pass by one. */
+#define SEEK		16
 
 /* Scores of frequencies up to this are computed once for each length. */
 #define KNOWN_TFS	2
@@ -179,8 +184,10 @@ typedef struct Search
 	int64	   *below;			/* sums of the bounds of the first so many */
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
-	int64	   *sums;			/* of the window's documents, or NULL */
+	int64	   *sums;			/* of the window's documents, or NULL; 0: not met, or no candidate */
 	uint64	   *met;			/* which have one */
+	uint16	   *candidates;		/* those that may pass the bar: places in the window */
+	int			ncandidates;
 } Search;
 
 static inline int64
@@ -353,35 +360,10 @@ bound_window(Search *search)
 	return search->below[search->n];
 }
 
-/* Add to a document's score what the first terms have of it, as long as it may pass the bar. */
-static void
-complete(Search *search, int rest, uint32 doc, int64 score)
-{
-	int64		threshold = bar(search->best, search->number);
-
-	while (rest > 0 && score + search->below[rest] >= threshold)
-	{
-		Walk	   *walk = search->walks[--rest];
-
-		if (vs_bm25_cursor_seek(&walk->cursor, doc) == doc)
-		{
-			uint32		tf;
-			uint8		length;
-
-			vs_bm25_cursor_posting(&walk->cursor, &tf, &length);
-			score += posting_score(search, walk, tf, length);
-		}
-	}
-	if (rest == 0 && score >= threshold && !*search->stale)
-		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc});
-}
-
 /* Postings of a term in the window, as many as stand side by side in a block. */
 typedef struct Stretch
 {
-	const uint32 *docs;
-	const uint32 *tfs;
-	const uint32 *lengths;
+	int			first;			/* its place in the block */
 	int			n;
 	uint32		next;			/* where to go on; at first the window's start */
 } Stretch;
@@ -390,46 +372,42 @@ typedef struct Stretch
 static bool
 next_stretch(const Search *search, Walk *walk, Stretch *stretch)
 {
-	if (vs_bm25_cursor_seek(&walk->cursor, stretch->next) >= search->end)
+	VsBm25Cursor *cursor = &walk->cursor;
+
+	if (vs_bm25_cursor_seek(cursor, stretch->next) >= search->end)
 		return false;
-	stretch->n = vs_bm25_cursor_take(&walk->cursor, search->end, &stretch->docs, &stretch->tfs,
-									 &stretch->lengths);
-	stretch->next = stretch->docs[stretch->n - 1] + 1;
+	stretch->first = cursor->at;
+	stretch->n = vs_bm25_cursor_pass(cursor, search->end);
+	stretch->next = cursor->docs[cursor->at - 1] + 1;
 	return true;
 }
 
-/* The window's documents by a single essential term, the last. */
+static inline void
+offer_document(Search *search, uint32 doc, int64 score)
+{
+	if (!*search->stale)
+		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc});
+}
+
+/* The window's documents by the only term. */
 static void
 search_one(Search *search)
 {
-	int			rest = search->n - 1;
-	Walk	   *walk = search->walks[rest];
+	Walk	   *walk = search->walks[0];
+	const VsBm25Cursor *cursor = &walk->cursor;
 	Stretch		stretch = {.next = search->start};
 
 	while (next_stretch(search, walk, &stretch))
-		for (int i = 0; i < stretch.n; i++)
+	{
+		vs_bm25_cursor_unpack(&walk->cursor);
+		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
 		{
-			int64		score = posting_score(search, walk, stretch.tfs[i], stretch.lengths[i]);
+			int64		score = posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
 
-			if (score + search->below[rest] >= bar(search->best, search->number))
-				complete(search, rest, stretch.docs[i], score);
+			if (score >= bar(search->best, search->number))
+				offer_document(search, cursor->docs[i], score);
 		}
-}
-
-/* Add an essential term's postings in the window to the sums. */
-static void
-add_up(Search *search, Walk *walk)
-{
-	Stretch		stretch = {.next = search->start};
-
-	while (next_stretch(search, walk, &stretch))
-		for (int i = 0; i < stretch.n; i++)
-		{
-			uint32		place = stretch.docs[i] - search->start;
-
-			search->sums[place] += posting_score(search, walk, stretch.tfs[i], stretch.lengths[i]);
-			search->met[place / 64] |= UINT64CONST(1) << place % 64;
-		}
+	}
 }
 
 /* Room for the sums of a window, for the searches that come to need it. */
@@ -438,32 +416,162 @@ make_sums(Search *search)
 {
 	search->sums = palloc0(WINDOW * sizeof(int64));
 	search->met = palloc0(WINDOW / 64 * sizeof(uint64));
+	search->candidates = palloc(WINDOW * sizeof(uint16));
 }
 
-/* The window's documents by the terms behind the first ones. */
+/* Add an essential term's postings in the window to the sums. */
+static void
+add_up(Search *search, Walk *walk)
+{
+	const VsBm25Cursor *cursor = &walk->cursor;
+	Stretch		stretch = {.next = search->start};
+
+	while (next_stretch(search, walk, &stretch))
+	{
+		vs_bm25_cursor_unpack(&walk->cursor);
+		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
+		{
+			uint32		place = cursor->docs[i] - search->start;
+
+			search->sums[place] += posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
+			search->met[place / 64] |= UINT64CONST(1) << place % 64;
+		}
+	}
+}
+
+/* What a document must have so far, if the first terms are still to come. */
+static inline int64
+enough(const Search *search, int rest)
+{
+	return bar(search->best, search->number) - search->below[rest];
+}
+
+/* It is a candidate, if it has enough, or forgotten. */
+static inline void
+keep_or_forget(Search *search, uint32 place, int64 least)
+{
+	if (search->sums[place] >= least)
+		search->candidates[search->ncandidates++] = place;
+	else
+		search->sums[place] = 0;
+}
+
+/* The documents that the essential terms met: which may pass the bar? */
+static void
+choose_candidates(Search *search, int rest)
+{
+	uint32		words = (search->end - search->start + 63) / 64;
+	int64		least = enough(search, rest);
+
+	search->ncandidates = 0;
+	for (uint32 word = 0; word < words; word++)
+	{
+		for (uint64 met = search->met[word]; met != 0; met &= met - 1)
+			keep_or_forget(search, word * 64 + pg_rightmost_one_pos64(met), least);
+		search->met[word] = 0;
+	}
+}
+
+/* Which may still, after one more term? */
+static void
+keep_candidates(Search *search, int rest)
+{
+	int			n = search->ncandidates;
+	int64		least = enough(search, rest);
+
+	search->ncandidates = 0;
+	for (int i = 0; i < n; i++)
+		keep_or_forget(search, search->candidates[i], least);
+}
+
+/* Add what the term has of a candidate, whose posting is at a place in the present block. */
+static inline void
+add_posting(Search *search, Walk *walk, int at)
+{
+	uint32		tf;
+	uint8		length;
+
+	vs_bm25_cursor_posting(&walk->cursor, at, &tf, &length);
+	search->sums[walk->cursor.docs[at] - search->start] += posting_score(search, walk, tf, length);
+}
+
+/*
+ * Look for each of the candidates among the term's postings, unless its block cannot
+ * add enough.
+ */
+static void
+seek_candidates(Search *search, Walk *walk, int rest)
+{
+	VsBm25Cursor *cursor = &walk->cursor;
+	int64		least = enough(search, rest);
+
+	for (int i = 0; i < search->ncandidates; i++)
+	{
+		uint16		place = search->candidates[i];
+		uint32		doc = search->start + place;
+
+		if (!vs_bm25_cursor_shallow(cursor, doc))
+			break;
+		if (search->sums[place] + bound_block(search, walk, cursor->block) >= least &&
+			vs_bm25_cursor_seek(cursor, doc) == doc)
+			add_posting(search, walk, cursor->at);
+	}
+}
+
+/* Look for each of the term's postings among the candidates. */
+static void
+pass_postings(Search *search, Walk *walk)
+{
+	const uint32 *docs = walk->cursor.docs;
+	Stretch		stretch = {.next = search->start};
+
+	while (next_stretch(search, walk, &stretch))
+		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
+		{
+			uint32		place = docs[i] - search->start;
+
+			if (search->sums[place] > 0)
+				add_posting(search, walk, i);
+		}
+}
+
+/* Add what a term has of the candidates; the first ones, so many, are still to come. */
+static void
+look_up(Search *search, Walk *walk, int rest)
+{
+	uint64		width = search->end - search->start;
+
+	if (walk->cursor.df * width > (uint64) search->ncandidates * SEEK * search->segment->ndocs)
+		seek_candidates(search, walk, rest);
+	else
+		pass_postings(search, walk);
+}
+
+/*
+ * The window's documents by the terms behind the first ones; what may pass the bar is
+ * looked up in the others, one term after the other, as long as it may.
+ */
 static void
 search_several(Search *search, int rest)
 {
-	uint32		words = (search->end - search->start + 63) / 64;
-	int64		enough = bar(search->best, search->number) - search->below[rest];
-
 	if (search->sums == NULL)
 		make_sums(search);
 	for (int i = rest; i < search->n; i++)
 		add_up(search, search->walks[i]);
-	for (uint32 word = 0; word < words; word++)
-		while (search->met[word] != 0)
-		{
-			uint32		place = word * 64 + pg_rightmost_one_pos64(search->met[word]);
-			int64		score = search->sums[place];
+	choose_candidates(search, rest);
+	while (rest > 0 && search->ncandidates > 0)
+	{
+		rest--;
+		look_up(search, search->walks[rest], rest);
+		keep_candidates(search, rest);
+	}
+	for (int i = 0; i < search->ncandidates; i++)
+	{
+		uint16		place = search->candidates[i];
 
-			search->met[word] &= search->met[word] - 1;
-			search->sums[place] = 0;
-			if (score < enough)
-				continue;
-			complete(search, rest, search->start + place, score);
-			enough = bar(search->best, search->number) - search->below[rest];
-		}
+		offer_document(search, search->start + place, search->sums[place]);
+		search->sums[place] = 0;
+	}
 }
 
 static void
@@ -476,7 +584,7 @@ search_window(Search *search)
 		return;
 	while (search->below[rest + 1] < threshold)
 		rest++;
-	if (rest == search->n - 1)
+	if (search->n == 1)
 		search_one(search);
 	else
 		search_several(search, rest);
@@ -542,6 +650,7 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 	{
 		pfree(search.sums);
 		pfree(search.met);
+		pfree(search.candidates);
 	}
 }
 

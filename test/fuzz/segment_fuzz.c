@@ -134,14 +134,15 @@ static void
 require_seek(SegmentCase *c, uint32 doc, uint32 tf, uint8 length)
 {
 	VsBm25Cursor cursor;
-	const uint32 *docs;
-	const uint32 *tfs;
-	const uint32 *lengths;
+	int			at;
 
 	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->terms[c->term]);
-	fuzz_require(vs_bm25_cursor_shallow(&cursor, doc) && vs_bm25_cursor_seek(&cursor, doc) == doc &&
-				 vs_bm25_cursor_take(&cursor, doc + 1, &docs, &tfs, &lengths) == 1 &&
-				 *docs == doc && *tfs == tf && *lengths == length, "the same posting");
+	fuzz_require(vs_bm25_cursor_shallow(&cursor, doc) && vs_bm25_cursor_seek(&cursor, doc) == doc,
+				 "the same document");
+	at = cursor.at;
+	vs_bm25_cursor_unpack(&cursor);
+	fuzz_require(cursor.tfs[at] == tf && cursor.lengths[at] == length, "the same posting");
+	fuzz_require(vs_bm25_cursor_pass(&cursor, doc + 1) == 1, "one of the document");
 	vs_bm25_cursor_end(&cursor);
 }
 
@@ -160,7 +161,7 @@ read_postings(void *argument)
 		uint32		tf;
 		uint8		length;
 
-		vs_bm25_cursor_posting(&cursor, &tf, &length);
+		vs_bm25_cursor_posting(&cursor, cursor.at, &tf, &length);
 		fuzz_require(doc < c->segment.ndocs && tf >= 1 && tf <= VS_BM25_MAX_TF, "a posting");
 		if (count++ % 64 == 0)
 			require_seek(c, doc, tf, length);
