@@ -178,6 +178,20 @@ vs_bm25_pending_begin(VsBm25Pending *pending, Relation rel, const VsBm25Meta *me
 	pending->record = palloc(pending->size);
 }
 
+/* Terms of a document have different marks as a rule; a byte, made of three. */
+static inline uint8
+term_mark(const char *term, int length)
+{
+	return (uint8) term[0] + 7 * (uint8) term[length - 1] + 31 * length;
+}
+
+void
+vs_bm25_pending_want(VsBm25Pending *pending, const char *term, int length)
+{
+	pending->selects = true;
+	pending->wanted[term_mark(term, length)] = true;
+}
+
 void
 vs_bm25_pending_end(VsBm25Pending *pending)
 {
@@ -302,6 +316,8 @@ parse_record(VsBm25Pending *pending, VsBm25Document *document)
 	const char *end = pending->record + pending->filled;
 	Record		record;
 	uint64		length = 0;
+	VsBm25Term	term;
+	int			n = 0;
 
 	if (pending->filled < sizeof(Record))
 		return false;
@@ -319,17 +335,19 @@ parse_record(VsBm25Pending *pending, VsBm25Document *document)
 	}
 	for (uint32 i = 0; i < record.n; i++)
 	{
-		at = parse_term(at, end, &pending->terms[i]);
+		at = parse_term(at, end, &term);
 		if (at == NULL)
 			return false;
-		length += pending->terms[i].tf;
+		length += term.tf;
+		if (!pending->selects || pending->wanted[term_mark(term.term, term.length)])
+			pending->terms[n++] = term;
 	}
 	if (at != end || length != record.length || (record.null && record.n > 0))
 		return false;
 	document->tid = record.tid;
 	document->null = record.null;
 	document->length = record.length;
-	document->n = record.n;
+	document->n = n;
 	document->terms = pending->terms;
 	return true;
 }

@@ -53,11 +53,19 @@ typedef struct VsBm25Pending
 	uint32		size;
 	VsBm25Term *terms;
 	uint32		nterms;
+	bool		selects;		/* wanted says which terms are */
+	bool		wanted[PG_UINT8_MAX + 1];	/* by their marks */
 	char		page[BLCKSZ];
 } VsBm25Pending;
 
 extern void vs_bm25_pending_begin(VsBm25Pending *pending, Relation rel, const VsBm25Meta *meta,
 								  bool *stale);
+
+/*
+ * Ask for a term before the first row.  Documents leave out terms that nobody asked for,
+ * but for some, unless nobody asked for any.
+ */
+extern void vs_bm25_pending_want(VsBm25Pending *pending, const char *term, int length);
 extern bool vs_bm25_pending_next(VsBm25Pending *pending, VsBm25Document *document);
 extern void vs_bm25_pending_end(VsBm25Pending *pending);
 

@@ -202,6 +202,8 @@ count_pending(Relation rel, const VsBm25Meta *meta, const VsBm25Document *query,
 	VsBm25Document document;
 
 	vs_bm25_pending_begin(&pending, rel, meta, stale);
+	for (int i = 0; i < query->n; i++)
+		vs_bm25_pending_want(&pending, query->terms[i].term, query->terms[i].length);
 	while (vs_bm25_pending_next(&pending, &document))
 	{
 		if (document.null)

@@ -600,6 +600,8 @@ search_pending(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, B
 	VsBm25Document document;
 
 	vs_bm25_pending_begin(&pending, rel, meta, stale);
+	for (int i = 0; i < query->n; i++)
+		vs_bm25_pending_want(&pending, query->terms[i].term, query->terms[i].length);
 	while (vs_bm25_pending_next(&pending, &document))
 	{
 		Found		found = {
