@@ -293,21 +293,55 @@ vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
 					   vs_bm25_stale_block());
 }
 
+/*
+ * The memory of a look, kept for the next one: to get so much from the system and give it
+ * back takes longer than many a search.
+ */
+#define KEPT_MEMORY		(128 * 1024)
+
+static MemoryContext kept_context = NULL;
+
+static MemoryContext
+take_context(MemoryContext parent)
+{
+	MemoryContext context = kept_context;
+
+	kept_context = NULL;
+	if (context == NULL)
+		return AllocSetContextCreate(parent, "vecstore_bm25 look", KEPT_MEMORY,
+									 ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+	MemoryContextSetParent(context, parent);
+	return context;
+}
+
+static void
+keep_context(MemoryContext context)
+{
+	if (kept_context)
+	{
+		/* Of a look within this one. */
+		MemoryContextDelete(context);
+		return;
+	}
+	MemoryContextReset(context);
+	MemoryContextSetParent(context, TopMemoryContext);
+	kept_context = context;
+}
+
 bool
 vs_bm25_look(VsBm25Look *look)
 {
 	if (look->context == NULL)
 	{
 		look->caller = CurrentMemoryContext;
-		look->context = AllocSetContextCreate(look->caller, "vecstore_bm25 look",
-											  ALLOCSET_DEFAULT_SIZES);
+		look->context = take_context(look->caller);
 	}
 	else
 	{
 		MemoryContextSwitchTo(look->caller);
 		if (!look->stale)
 		{
-			MemoryContextDelete(look->context);
+			keep_context(look->context);
 			return false;
 		}
 		MemoryContextReset(look->context);

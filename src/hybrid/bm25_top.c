@@ -184,11 +184,29 @@ typedef struct Search
 	int64	   *below;			/* sums of the bounds of the first so many */
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
-	int64	   *sums;			/* of the window's documents, or NULL; 0: not met, or no candidate */
-	uint64	   *met;			/* which have one */
-	uint16	   *candidates;		/* those that may pass the bar: places in the window */
 	int			ncandidates;
 } Search;
+
+/*
+ * The documents of the window, by their places in it.  Not of each search its own: to get
+ * so much memory from the system and give it back takes longer than many a search.  No
+ * search runs within another one.
+ */
+static int64 sums[WINDOW];		/* 0: not met, or no candidate */
+static uint64 met[WINDOW / 64];	/* which have a sum */
+static uint16 candidates[WINDOW];	/* those that may pass the bar */
+static bool window_is_clear = true; /* unless a search ended in an error */
+
+static void
+clear_window(void)
+{
+	if (!window_is_clear)
+	{
+		memset(sums, 0, sizeof(sums));
+		memset(met, 0, sizeof(met));
+	}
+	window_is_clear = false;
+}
 
 static inline int64
 posting_score(const Search *search, Walk *walk, uint32 tf, uint8 length)
@@ -410,15 +428,6 @@ search_one(Search *search)
 	}
 }
 
-/* Room for the sums of a window, for the searches that come to need it. */
-static void
-make_sums(Search *search)
-{
-	search->sums = palloc0(WINDOW * sizeof(int64));
-	search->met = palloc0(WINDOW / 64 * sizeof(uint64));
-	search->candidates = palloc(WINDOW * sizeof(uint16));
-}
-
 /* Add an essential term's postings in the window to the sums. */
 static void
 add_up(Search *search, Walk *walk)
@@ -433,8 +442,8 @@ add_up(Search *search, Walk *walk)
 		{
 			uint32		place = cursor->docs[i] - search->start;
 
-			search->sums[place] += posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
-			search->met[place / 64] |= UINT64CONST(1) << place % 64;
+			sums[place] += posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
+			met[place / 64] |= UINT64CONST(1) << place % 64;
 		}
 	}
 }
@@ -450,10 +459,10 @@ enough(const Search *search, int rest)
 static inline void
 keep_or_forget(Search *search, uint32 place, int64 least)
 {
-	if (search->sums[place] >= least)
-		search->candidates[search->ncandidates++] = place;
+	if (sums[place] >= least)
+		candidates[search->ncandidates++] = place;
 	else
-		search->sums[place] = 0;
+		sums[place] = 0;
 }
 
 /* The documents that the essential terms met: which may pass the bar? */
@@ -466,9 +475,9 @@ choose_candidates(Search *search, int rest)
 	search->ncandidates = 0;
 	for (uint32 word = 0; word < words; word++)
 	{
-		for (uint64 met = search->met[word]; met != 0; met &= met - 1)
-			keep_or_forget(search, word * 64 + pg_rightmost_one_pos64(met), least);
-		search->met[word] = 0;
+		for (uint64 left = met[word]; left != 0; left &= left - 1)
+			keep_or_forget(search, word * 64 + pg_rightmost_one_pos64(left), least);
+		met[word] = 0;
 	}
 }
 
@@ -481,7 +490,7 @@ keep_candidates(Search *search, int rest)
 
 	search->ncandidates = 0;
 	for (int i = 0; i < n; i++)
-		keep_or_forget(search, search->candidates[i], least);
+		keep_or_forget(search, candidates[i], least);
 }
 
 /* Add what the term has of a candidate, whose posting is at a place in the present block. */
@@ -492,7 +501,7 @@ add_posting(Search *search, Walk *walk, int at)
 	uint8		length;
 
 	vs_bm25_cursor_posting(&walk->cursor, at, &tf, &length);
-	search->sums[walk->cursor.docs[at] - search->start] += posting_score(search, walk, tf, length);
+	sums[walk->cursor.docs[at] - search->start] += posting_score(search, walk, tf, length);
 }
 
 /*
@@ -507,12 +516,12 @@ seek_candidates(Search *search, Walk *walk, int rest)
 
 	for (int i = 0; i < search->ncandidates; i++)
 	{
-		uint16		place = search->candidates[i];
+		uint16		place = candidates[i];
 		uint32		doc = search->start + place;
 
 		if (!vs_bm25_cursor_shallow(cursor, doc))
 			break;
-		if (search->sums[place] + bound_block(search, walk, cursor->block) >= least &&
+		if (sums[place] + bound_block(search, walk, cursor->block) >= least &&
 			vs_bm25_cursor_seek(cursor, doc) == doc)
 			add_posting(search, walk, cursor->at);
 	}
@@ -530,7 +539,7 @@ pass_postings(Search *search, Walk *walk)
 		{
 			uint32		place = docs[i] - search->start;
 
-			if (search->sums[place] > 0)
+			if (sums[place] > 0)
 				add_posting(search, walk, i);
 		}
 }
@@ -554,8 +563,6 @@ look_up(Search *search, Walk *walk, int rest)
 static void
 search_several(Search *search, int rest)
 {
-	if (search->sums == NULL)
-		make_sums(search);
 	for (int i = rest; i < search->n; i++)
 		add_up(search, search->walks[i]);
 	choose_candidates(search, rest);
@@ -567,10 +574,10 @@ search_several(Search *search, int rest)
 	}
 	for (int i = 0; i < search->ncandidates; i++)
 	{
-		uint16		place = search->candidates[i];
+		uint16		place = candidates[i];
 
-		offer_document(search, search->start + place, search->sums[place]);
-		search->sums[place] = 0;
+		offer_document(search, search->start + place, sums[place]);
+		sums[place] = 0;
 	}
 }
 
@@ -626,6 +633,7 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 	Search		search = {.query = query,.best = best,.stale = stale};
 	uint32		windows = 0;
 
+	clear_window();
 	search.walks = palloc(Max(n, 1) * sizeof(Walk *));
 	search.below = palloc((n + 1) * sizeof(int64));
 	for (int i = 0; i < meta->nsegments && !*stale; i++)
@@ -648,12 +656,7 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 	}
 	pfree(search.walks);
 	pfree(search.below);
-	if (search.sums)
-	{
-		pfree(search.sums);
-		pfree(search.met);
-		pfree(search.candidates);
-	}
+	window_is_clear = true;
 }
 
 /* Sort what was found: the worst comes out first. */
