@@ -43,7 +43,7 @@ ICU_LIBS := $(shell pkg-config --libs icu-uc 2>/dev/null || echo -licuuc -licuda
 
 # Hidden symbols: pgvector may be loaded into the same backend.
 PG_CPPFLAGS = -I$(srcdir)/src -Ibuild/gen $(ICU_CFLAGS)
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O3 -fvisibility=hidden
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(COVERAGE),-O0,-O3) -fvisibility=hidden
 SHLIB_LINK = $(ICU_LIBS) -lstemmer -lm
 
 # LLVM bitcode would serve nothing here (no inlinable scalar functions) and needs clang.
@@ -87,6 +87,11 @@ endif
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 src/distance/kernels_avx2.o: override CFLAGS += -mavx2 -mfma
 src/distance/kernels_avx512.o: override CFLAGS += -mavx512f -mavx512bw -mavx512vl -mavx512dq
+endif
+
+# Inlined for each number of bits: where that is a constant there is no branch to be covered.
+ifneq ($(COVERAGE),)
+src/quant/%.o src/distance/%.o: override CFLAGS += -O1
 endif
 
 vecstore--$(EXTVERSION).sql: $(SQL_PARTS) vecstore.control Makefile
