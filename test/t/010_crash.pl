@@ -18,7 +18,7 @@ my $clients = 4;
 
 # Replaying a whole page hides a wrong delta, so some runs do without; some
 # check after each replayed record that the page is what it was.  With
-# wal_level = minimal a new index is not logged but synced.
+# wal_level = minimal and no threshold a new index is not logged but synced.
 my $none = "quantization = 'none'";
 my $codes = "quantization = 'rabitq'";
 my @cases = (
@@ -26,7 +26,7 @@ my @cases = (
 	{ seed => 2, dims => 24, rows => 0, conf => 'full_page_writes = off' },
 	{ seed => 3, dims => 3, rows => 500, with => 'm = 4', conf => 'full_page_writes = off' },
 	{ seed => 4, dims => 2001, rows => 60, with => $none, conf => 'wal_consistency_checking = all' },
-	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => 'wal_level = minimal' },
+	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => "wal_level = minimal\nwal_skip_threshold = 0" },
 	{ seed => 6, dims => 24, rows => 0, with => "m = 12, $codes", conf => 'wal_consistency_checking = all' },
 	{ seed => 7, dims => 128, rows => 300, with => $codes, conf => 'full_page_writes = off' },
 	{ seed => 8, dims => 1500, rows => 60, with => $codes, conf => 'wal_consistency_checking = all' });
