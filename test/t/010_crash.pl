@@ -26,14 +26,14 @@ my @cases = (
 	{ seed => 2, dims => 24, rows => 0, conf => 'full_page_writes = off' },
 	{ seed => 3, dims => 3, rows => 500, with => 'm = 4', conf => 'full_page_writes = off' },
 	{ seed => 4, dims => 2001, rows => 60, with => $none, conf => 'wal_consistency_checking = all' },
-	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => "wal_level = minimal\nwal_skip_threshold = 0" },
+	{ seed => 5, dims => 24, rows => 300, with => $codes, conf => 'wal_level = minimal' },
 	{ seed => 6, dims => 24, rows => 0, with => "m = 12, $codes", conf => 'wal_consistency_checking = all' },
 	{ seed => 7, dims => 128, rows => 300, with => $codes, conf => 'full_page_writes = off' },
 	{ seed => 8, dims => 1500, rows => 60, with => $codes, conf => 'wal_consistency_checking = all' });
 
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off");
+$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off\nwal_skip_threshold = 0");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION vecstore');
 
