@@ -109,6 +109,17 @@ SELECT unnest(ARRAY[
 SELECT n, same_rows, sound('items_v'), pg_relation_size('items_v') / 8192 <= :pages + 8 AS no_larger
 	FROM compare('SELECT id, v <-> (SELECT v FROM items WHERE id = 1) FROM items ORDER BY v <-> (SELECT v FROM items WHERE id = 1)');
 
-DROP TABLE items, size;
+-- where one vertex is as far away as another, mending cuts many off: each gets a link anew
+CREATE TABLE alike (id integer, v vecstore(32));
+INSERT INTO alike SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real) FROM generate_series(1, 32) d)::vecstore
+	FROM generate_series(1, 2000) i;
+CREATE INDEX alike_v ON alike USING vecstore (v vecstore_l2_ops) WITH (m = 2, quantization = none);
+CREATE INDEX alike_codes ON alike USING vecstore (v vecstore_l2_ops) WITH (m = 2, quantization = rabitq);
+DELETE FROM alike WHERE id % 2 = 0;
+VACUUM (INDEX_CLEANUP ON) alike;
+SELECT vertices, unreachable FROM vecstore_check('alike_v');
+SELECT vertices, unreachable FROM vecstore_check('alike_codes');
+
+DROP TABLE items, size, alike;
 DROP SEQUENCE ids;
 DROP FUNCTION add_rows, report;

@@ -18,7 +18,7 @@ my $clients = 4;
 
 # Replaying a whole page hides a wrong delta, so some runs do without; some
 # check after each replayed record that the page is what it was.  With
-# wal_level = minimal a new index is not logged but synced.
+# wal_level = minimal and no threshold a new index is not logged but synced.
 my $none = "quantization = 'none'";
 my $codes = "quantization = 'rabitq'";
 my @cases = (
@@ -33,7 +33,7 @@ my @cases = (
 
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off");
+$node->append_conf('postgresql.conf', "autovacuum = off\nrestart_after_crash = off\nwal_skip_threshold = 0");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION vecstore');
 

@@ -218,8 +218,10 @@ SKIP:
 	}
 	foreach my $index ('records_idx', 'records_body_idx')
 	{
-		# No slot is free in it.
+		# No slot is free in it; of the text index some rows that are committed are pending
+		# when there is no room for the segment that they are to become.
 		$node->safe_psql('postgres', 'REINDEX TABLE thin');
+		$node->safe_psql('postgres', replace_rows(10)) if $index eq 'records_body_idx';
 		foreach my $pages (0, 1, 2, 4, 8, 16)
 		{
 			my ($work) = grep { $_->{rows} } @works;
@@ -247,12 +249,14 @@ SKIP:
 	check_works('memory used up');
 }
 
+# The session itself looks whether a file is left: with it, all of its files go.
+my $none_left = ' SELECT 1 / (count(*) = 0)::int FROM pg_ls_tmpdir();';
 foreach my $work (grep { $_->{name} eq 'build of a text index' } @works)
 {
 	foreach my $limit (0, 64, 256, 512)
 	{
 		check_fault("$work->{name}, temporary files of $limit kB", 'full of temporary files', $work, qr/53400/,
-			finish_session(start_session(''), "SET temp_file_limit = $limit; " . work_sql($work)));
+			finish_session(start_session(''), "SET temp_file_limit = $limit; " . work_sql($work) . $none_left));
 	}
 }
 check_works('full of temporary files');
