@@ -98,7 +98,7 @@ sub start_session
 }
 
 # Let a session do its work; AFTER is called once it is at it.
-sub finish_session
+sub run_session
 {
 	my ($session, $sql, $after) = @_;
 
@@ -106,8 +106,16 @@ sub finish_session
 	$session->{run}->pump_nb;
 	$after->() if $after;
 	$session->{run}->finish;
-	wait_for_sessions($node);
 	return ${ $session->{err} } =~ /^(?:psql\S* )?((?:ERROR|FATAL|PANIC):.*)/mg;
+}
+
+# The same, until the server has no session any more.
+sub finish_session
+{
+	my @errors = run_session(@_);
+
+	wait_for_sessions($node);
+	return @errors;
 }
 
 sub limit
@@ -234,19 +242,40 @@ SKIP:
 	cmp_ok(size_of('records_body_idx'), '>', size_of('records_idx'), 'the text index is the larger one');
 	check_works($_) foreach 'full disk', 'full disk, records_idx', 'full disk, records_body_idx';
 
-	# Memory is used up: what a session may have more than it has after the same work.  (A
-	# scan gets along with that.)
-	foreach my $work (grep { $_->{name} !~ /scan/ } @works)
+	# Memory is used up: what a session may have more than it has after the same work; a
+	# scan, which gets along with that, than it has before.
+	foreach my $work (@works)
 	{
 		foreach my $more (0, 64, 256, 1024)
 		{
-			my $session = start_session(before($work) . work_sql($work) . before($work));
+			my $session = start_session(
+				$work->{name} =~ /scan/ ? "LOAD 'vecstore';" : before($work) . work_sql($work) . before($work));
 			limit($session, 'as', memory_of($session->{pid}) + 1024 * $more);
 			check_fault("$work->{name}, $more kB more memory", 'memory used up', $work, qr/53200/,
 				finish_session($session, work_sql($work)));
 		}
 	}
 	check_works('memory used up');
+
+	# Of a build the workers alone have a limit, which they have from the postmaster: some do
+	# not get to load the library, some to map what is shared, some to their part.
+	my ($postmaster) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+	$node->safe_psql('postgres', 'ALTER TABLE thin SET (parallel_workers = 2)');
+	foreach my $work (grep { $_->{name} =~ /build/ } @works)
+	{
+		foreach my $more (map { 512 * $_ } 5 .. 14)
+		{
+			my $session = start_session('SET max_parallel_maintenance_workers = 2;');
+			limit({ pid => $postmaster }, 'as', memory_of($postmaster) + 1024 * $more);
+			my @errors = run_session($session, work_sql($work));
+			limit({ pid => $postmaster }, 'as', 'unlimited');
+			wait_for_sessions($node);
+			check_fault("$work->{name}, $more kB more memory for workers", 'memory of workers used up',
+				$work, qr{53200|could not load library|parallel worker failed to initialize}, @errors);
+		}
+	}
+	$node->safe_psql('postgres', 'ALTER TABLE thin RESET (parallel_workers)');
+	check_works('memory of workers used up');
 }
 
 # The session itself looks whether a file is left: with it, all of its files go.
