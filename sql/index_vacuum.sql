@@ -120,6 +120,13 @@ VACUUM (INDEX_CLEANUP ON) alike;
 SELECT vertices, unreachable FROM vecstore_check('alike_v');
 SELECT vertices, unreachable FROM vecstore_check('alike_codes');
 
-DROP TABLE items, size, alike;
+-- groups far away from each other: links of upper levels lead to all
+CREATE TABLE islands (id integer, v vecstore(32));
+INSERT INTO islands SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real + 20000 * (i % 3)) FROM generate_series(1, 32) d)::vecstore
+	FROM generate_series(1, 3000) i;
+CREATE INDEX islands_v ON islands USING vecstore (v vecstore_l2_ops);
+SELECT vertices, unreachable FROM vecstore_check('islands_v');
+
+DROP TABLE items, size, alike, islands;
 DROP SEQUENCE ids;
 DROP FUNCTION add_rows, report;

@@ -999,23 +999,31 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 /* Rounds of connecting: a link to one may take the place of the only one to another. */
 #define CONNECT_ROUNDS		8
 
-/* Add the neighbours of those in a set to what is reached, new ones to next as well. */
+/*
+ * Add the neighbours of those in a set to what is reached, new ones to next as well.  A
+ * vertex that has none on a level is not on those above.
+ */
 static void
-step(VsGraph *graph, const VsIdSet *now, VsIdSet *next, VsIdSet *reached, VsCandidate *list)
+step(VsGraph *graph, const VsIdSet *now, VsIdSet *next, int level, VsIdSet *reached, VsCandidate *list)
 {
 	for (int64 id = vs_idset_next(now, 0); id >= 0; id = vs_idset_next(now, id + 1))
 	{
-		int			n = graph->neighbours(graph, id, 0, list);
-
 		vs_vacuum_delay_point();
-		for (int i = 0; i < n; i++)
-			if (vs_idset_add(reached, list[i].id))
-				vs_idset_add(next, list[i].id);
+		for (int at = 0; at <= level; at++)
+		{
+			int			n = graph->neighbours(graph, id, at, list);
+
+			for (int i = 0; i < n; i++)
+				if (vs_idset_add(reached, list[i].id))
+					vs_idset_add(next, list[i].id);
+			if (n == 0)
+				break;
+		}
 	}
 }
 
 void
-vs_graph_reach(VsGraph *graph, VsId start, VsIdSet *reached)
+vs_graph_reach(VsGraph *graph, VsId start, int level, VsIdSet *reached)
 {
 	VsCandidate *list = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
 	VsIdSet		steps[2];
@@ -1027,7 +1035,7 @@ vs_graph_reach(VsGraph *graph, VsId start, VsIdSet *reached)
 	for (int i = 0; steps[i].count > 0; i = !i)
 	{
 		vs_idset_clear(&steps[!i]);
-		step(graph, &steps[i], &steps[!i], reached, list);
+		step(graph, &steps[i], &steps[!i], level, reached, list);
 	}
 	vs_idset_end(&steps[0]);
 	vs_idset_end(&steps[1]);
@@ -1061,7 +1069,7 @@ attach_unreached(VsGraph *graph, const VsIdSet *vertices, VsInDegrees *degrees, 
 		vs_vacuum_delay_point();
 		if (vs_graph_attach(graph, vertex, degrees, reached))
 		{
-			vs_graph_reach(graph, id, reached);
+			vs_graph_reach(graph, id, 0, reached);
 			attached++;
 		}
 	}
@@ -1079,7 +1087,7 @@ vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertices, VsInDegree
 	for (int round = 0; round < CONNECT_ROUNDS && more > 0; round++)
 	{
 		vs_idset_clear(&reached);
-		vs_graph_reach(graph, entry, &reached);
+		vs_graph_reach(graph, entry, 0, &reached);
 		more = attach_unreached(graph, vertices, degrees, &reached);
 		attached += more;
 	}

@@ -341,10 +341,10 @@ extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *deg
 							const VsIdSet *from);
 
 /*
- * Add to a set what links of level 0 lead to from a vertex, itself included.
+ * Add to a set what links up to a level lead to from a vertex, itself included.
  * Pages are read in order, once a step away from the vertex.
  */
-extern void vs_graph_reach(VsGraph *graph, VsId start, VsIdSet *reached);
+extern void vs_graph_reach(VsGraph *graph, VsId start, int level, VsIdSet *reached);
 
 /*
  * Attach those of the vertices (NULL: of all that degrees are known of) that no

@@ -314,7 +314,8 @@ check_parts(Inspection *in, VsPageGraph *graph)
 }
 
 /*
- * Live vertices that no path of level-0 links leads to from the entry.
+ * Live vertices that no path leads to from the entry.  Links above level 0 count: some
+ * groups of vectors, far away from all others, are led to by these alone.
  */
 static int64
 count_unreachable(Inspection *in, VsPageGraph *graph)
@@ -326,7 +327,7 @@ count_unreachable(Inspection *in, VsPageGraph *graph)
 	if (meta.entry == VS_INVALID_ID)
 		return in->vertices;
 	vs_idset_init(&reached, CurrentMemoryContext);
-	vs_graph_reach(&graph->graph, meta.entry, &reached);
+	vs_graph_reach(&graph->graph, meta.entry, meta.entry_level, &reached);
 	for (int64 id = vs_idset_next(&reached, 0); id >= 0; id = vs_idset_next(&reached, id + 1))
 		live += vs_idset_has(&in->live, id);
 	vs_idset_end(&reached);
