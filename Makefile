@@ -70,7 +70,7 @@ check-upgrade:
 torture:
 	test/soak/run torture 1000
 check-asan:
-	VECSTORE_TOOL=asan test/run unit regress isolation pgtap
+	VECSTORE_TOOL=asan test/run
 coverage:
 	VECSTORE_TOOL=coverage test/run
 fuzz:
