@@ -5,7 +5,7 @@
 #   make check-upgrade
 #                 the test of pg_upgrade, from 15 to 18 (docs/testing.md)
 #   make torture  end a server 1,000 times at random moments (docs/testing.md)
-#   make check-asan, make coverage, make fuzz, make lint
+#   make check-asan, make check-valgrind, make coverage, make fuzz, make lint
 #                 watch the code with a tool: docs/testing.md, "Tools"
 #   make          build the extension only (PGXS; PG_CONFIG=... picks the server)
 #   make install  install it into that server
@@ -58,7 +58,8 @@ ISOLATION_OPTS = --inputdir=test/isolation --load-extension=vecstore
 
 # These commands choose their server themselves and call make again.
 PG_CONFIG ?= pg_config
-COMMANDS = demo check check-upgrade torture check-asan coverage fuzz lint
+COMMANDS = demo check check-upgrade torture check-asan check-valgrind coverage fuzz lint
+VALGRIND_SLICE = am_corners bm25_fields bm25_match filter hash_embedding hybrid_search index_dims index_rows tokenize type_io
 ifneq ($(filter $(COMMANDS),$(MAKECMDGOALS)),)
 .PHONY: $(COMMANDS)
 demo:
@@ -71,6 +72,8 @@ torture:
 	test/soak/run torture 1000
 check-asan:
 	VECSTORE_TOOL=asan test/run
+check-valgrind:
+	VECSTORE_TOOL=valgrind test/run unit $(addprefix regress/,init $(VALGRIND_SLICE))
 coverage:
 	VECSTORE_TOOL=coverage test/run
 fuzz:

@@ -93,10 +93,13 @@ typedef struct VsBm25Segment
 	uint32		nnulls;
 	uint32		nterms;
 	uint32		dict_pages;
+	uint32		unused;			/* 0; padding would be whatever the stack had there */
 	uint64		postings_at;	/* bytes from the segment's begin */
 	uint64		dict_at;
 	uint64		length;			/* terms of all rows, counted as often as they occur */
 } VsBm25Segment;
+
+StaticAssertDecl(sizeof(VsBm25Segment) == 56, "segments have no padding");
 
 typedef struct VsBm25Meta
 {
