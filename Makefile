@@ -73,7 +73,7 @@ torture:
 check-asan:
 	VECSTORE_TOOL=asan test/run
 check-valgrind:
-	VECSTORE_TOOL=valgrind test/run $(addprefix regress/,init $(VALGRIND_SLICE))
+	VECSTORE_TOOL=valgrind test/run $(addprefix regress/,$(VALGRIND_SLICE))
 coverage:
 	VECSTORE_TOOL=coverage test/run
 fuzz:

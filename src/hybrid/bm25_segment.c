@@ -880,11 +880,10 @@ vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *le
 	*length = vs_bits_get(packed_lengths(cursor), at, skip->length_bits) + skip->bound.min_lengths[0];
 }
 
-int
+void
 vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end)
 {
-	int			first = cursor->at;
-	int			at = first;
+	int			at = cursor->at;
 
 	if (cursor->skips[cursor->block].last < end)
 		at = cursor->n;
@@ -892,7 +891,6 @@ vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end)
 		while (cursor->docs[at] < end)
 			at++;
 	cursor->at = at;
-	return at - first;
 }
 
 void

@@ -213,9 +213,9 @@ extern uint32 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc);
 
 /*
  * Pass over the postings from the present one on that are before a document and in the
- * present block; returns how many.
+ * present block.
  */
-extern int	vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end);
+extern void vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end);
 
 /* Frequency and length of a posting of the present block: often only one is wanted. */
 extern void vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *length);

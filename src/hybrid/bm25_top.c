@@ -381,8 +381,8 @@ bound_window(Search *search)
 /* Postings of a term in the window, as many as stand side by side in a block. */
 typedef struct Stretch
 {
-	int			first;			/* its place in the block */
-	int			n;
+	int			first;			/* their places in the block, and where they end */
+	int			end;
 	uint32		next;			/* where to go on; at first the window's start */
 } Stretch;
 
@@ -395,8 +395,9 @@ next_stretch(const Search *search, Walk *walk, Stretch *stretch)
 	if (vs_bm25_cursor_seek(cursor, stretch->next) >= search->end)
 		return false;
 	stretch->first = cursor->at;
-	stretch->n = vs_bm25_cursor_pass(cursor, search->end);
-	stretch->next = cursor->docs[cursor->at - 1] + 1;
+	vs_bm25_cursor_pass(cursor, search->end);
+	stretch->end = cursor->at;
+	stretch->next = cursor->docs[stretch->end - 1] + 1;
 	return true;
 }
 
@@ -418,7 +419,7 @@ search_one(Search *search)
 	while (next_stretch(search, walk, &stretch))
 	{
 		vs_bm25_cursor_unpack(&walk->cursor);
-		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
+		for (int i = stretch.first; i < stretch.end; i++)
 		{
 			int64		score = posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
 
@@ -438,7 +439,7 @@ add_up(Search *search, Walk *walk)
 	while (next_stretch(search, walk, &stretch))
 	{
 		vs_bm25_cursor_unpack(&walk->cursor);
-		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
+		for (int i = stretch.first; i < stretch.end; i++)
 		{
 			uint32		place = cursor->docs[i] - search->start;
 
@@ -535,7 +536,7 @@ pass_postings(Search *search, Walk *walk)
 	Stretch		stretch = {.next = search->start};
 
 	while (next_stretch(search, walk, &stretch))
-		for (int i = stretch.first; i < stretch.first + stretch.n; i++)
+		for (int i = stretch.first; i < stretch.end; i++)
 		{
 			uint32		place = docs[i] - search->start;
 

@@ -142,7 +142,8 @@ require_seek(SegmentCase *c, uint32 doc, uint32 tf, uint8 length)
 	at = cursor.at;
 	vs_bm25_cursor_unpack(&cursor);
 	fuzz_require(cursor.tfs[at] == tf && cursor.lengths[at] == length, "the same posting");
-	fuzz_require(vs_bm25_cursor_pass(&cursor, doc + 1) == 1, "one of the document");
+	vs_bm25_cursor_pass(&cursor, doc + 1);
+	fuzz_require(cursor.at == at + 1, "one of the document");
 	vs_bm25_cursor_end(&cursor);
 }
 
