@@ -223,9 +223,10 @@ make_splitter(void)
 		splitter = vs_split_create();
 	if (splitter == NULL)
 		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not make a splitter of texts"),
-				 errhint("There is no memory, or ICU is not installed as it should be.")));
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("Could not make a splitter of texts."),
+				 errhint("If there is enough memory, ICU is not installed as it should be.")));
 }
 
 /* Return all chunks. */
