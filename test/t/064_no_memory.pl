@@ -6,7 +6,7 @@
 # it loaded, and no text is of a language whose words it finds in a dictionary (Chinese,
 # Japanese, Thai).
 #
-#	VECSTORE_FAULTS=N	places of each work (default 12)
+#	VECSTORE_FAULTS=N	requests of each work that fail (default 8), and 8 times as many of libraries
 #	VECSTORE_WORK=REGEX	work of these names only
 
 use strict;
@@ -22,7 +22,7 @@ use Vecstore qw(check_no_crash check_records create_records index_only_settings 
 
 plan skip_all => 'the address sanitizer has an allocator of its own' if ($ENV{TOOL} // '') eq 'asan';
 
-my $places = $ENV{VECSTORE_FAULTS} // 12;
+my $places = $ENV{VECSTORE_FAULTS} // 8;
 my $only = $ENV{VECSTORE_WORK} // '';
 my $dims = 40;
 
@@ -45,7 +45,7 @@ jit = off  # it ends a session that gets no memory
 	local $ENV{LD_PRELOAD} = $library;
 	$node->start;
 }
-$node->safe_psql('postgres', "CREATE EXTENSION vecstore; CREATE FUNCTION fail_malloc(bigint) RETURNS bigint AS '$library' LANGUAGE C STRICT");
+$node->safe_psql('postgres', "CREATE EXTENSION vecstore; CREATE FUNCTION fail_malloc(bigint, boolean) RETURNS bigint AS '$library' LANGUAGE C STRICT");
 
 create_records($node, 'records', dims => $dims, rows => 300);
 create_records($node, 'codes', dims => $dims, rows => 300, with => "quantization = 'rabitq'");
@@ -62,6 +62,8 @@ $node->safe_psql(
 	SELECT vecstore.create_namespace('acme');
 	SELECT vecstore.create_collection('acme.docs', 40);
 	SELECT vecstore.upsert('acme.docs', 'a' || i, test_vector(i, 40), jsonb_build_object('n', i), 'solar cells ' || i) FROM generate_series(1, 50) i;
+	CREATE TABLE wide AS SELECT i AS id, test_vector(i, 2000)::vecstore(2000) AS embedding FROM generate_series(1, 30) i;
+	CREATE INDEX wide_idx ON wide USING vecstore (embedding vecstore_l2_ops) WITH (quantization = 'rabitq');
 	ANALYZE});
 
 # ---- work ----
@@ -70,7 +72,7 @@ my $near = "embedding <-> test_vector(-1, $dims)";
 my %work = (
 	'search of a graph' => "SELECT id FROM records ORDER BY $near LIMIT 10;",
 	'scan of a graph' => "SELECT count(*), sum(id) FROM (SELECT id FROM records ORDER BY $near OFFSET 0) r;",
-	'search of a graph with codes' => "SELECT id FROM codes ORDER BY $near LIMIT 10;",
+	'search of a graph with codes' => "SELECT id FROM codes ORDER BY $near LIMIT 10; SELECT id FROM wide ORDER BY embedding <-> test_vector(-1, 2000) LIMIT 10;",
 	'search of a text index' => 'SELECT id FROM records ORDER BY body <@> bm25_query(\'w1 w2 w700\', \'records_body_idx\') LIMIT 10;',
 	'scan of a text index' => q{SELECT count(*), sum(id) FROM (SELECT id FROM records ORDER BY body <@> bm25_query('w1 w2', 'records_body_idx') OFFSET 0) r;},
 	'boolean query' => q{SELECT count(*) FROM records WHERE body @@ bm25_query('w1 & "w0 w1" | !w2 & (w3 | w4)', 'records_body_idx');},
@@ -105,7 +107,7 @@ sub start_session
 	$session{run} = IPC::Run::start(
 		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-f', '-' ],
 		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err}, IPC::Run::timeout(180));
-	ask(\%session, index_only_settings() . " SET enable_bitmapscan = on; LOAD '$library'; SELECT vecstore_tokenize('über', 'language');");
+	ask(\%session, index_only_settings() . " SET enable_bitmapscan = on; LOAD '$library'; DO 'BEGIN END'; SELECT vecstore_tokenize('über', 'language');");
 	return \%session;
 }
 
@@ -127,34 +129,55 @@ sub end_session
 	return;
 }
 
-# How many requests a session makes for work; then one of them fails, in turn: the first
-# ones, and then some of all.
+# What a session answers to work, and how many requests it makes for it; or only those of
+# libraries.
 sub count_requests
 {
-	my ($session, $sql) = @_;
-	ask($session, 'SELECT fail_malloc(0);');
+	my ($session, $sql, $of_libraries) = @_;
+	ask($session, "SELECT fail_malloc(0, $of_libraries);");
 	my ($answer) = ask($session, $sql);
-	my ($requests) = ask($session, "SELECT fail_malloc(0);");
+	my ($requests) = ask($session, "SELECT fail_malloc(0, $of_libraries);");
 	chomp $requests;
 	return ($answer, $requests);
 }
 
-sub places
+# N of the requests from 1 on.
+sub choose
 {
-	my ($requests) = @_;
-	my %place = map { 1 + int($_ * $requests / $places) => 1 } 0 .. $places - 1;
-	return sort { $a <=> $b } grep { $_ <= $requests } keys %place;
+	my ($requests, $n) = @_;
+	my %chosen = map { 1 + int($_ * $requests / $n) => 1 } 0 .. $n - 1;
+	return sort { $a <=> $b } grep { $_ <= $requests } keys %chosen;
 }
 
-# Errors other than of memory are given back, and whether there was one of memory.
+# The arguments of fail_malloc() for work: all requests of libraries, which are few, and some
+# of all, most of which come from the server's program, which looks at what it gets.
+sub find_places
+{
+	my ($sql, $cold) = @_;
+	my ($session, $answer, @found);
+
+	foreach my $of_libraries ('true', 'false')
+	{
+		my $requests;
+		$session = start_session() if $cold || !$session;
+		($answer, $requests) = count_requests($session, $sql, $of_libraries) foreach $cold .. 1;
+		push @found, map { "$_, $of_libraries" } choose($requests, $of_libraries eq 'true' ? 8 * $places : $places);
+		end_session($session) if $cold;
+	}
+	end_session($session) unless $cold;
+	return ($answer, @found);
+}
+
+# Do work while a request fails.  Errors other than of memory are given back, and whether there was
+# one of memory.
 sub failing
 {
 	my ($session, $place, $sql) = @_;
+	my $no_memory = qr/ERROR:  (53200:|.*Cannot allocate memory).*/;
 	ask($session, "SELECT fail_malloc($place);");
 	my ($answer, $error) = ask($session, $sql);
 	ask($session, 'ROLLBACK;') if $sql =~ /ROLLBACK/;
-	ask($session, 'SELECT fail_malloc(0);');
-	my $no_memory = qr/ERROR:  (53200:|.*Cannot allocate memory).*/;
+	ask($session, 'SELECT fail_malloc(0, false);');
 	return ($error =~ $no_memory || 0, $error =~ s/$no_memory//r, $answer);
 }
 
@@ -164,13 +187,13 @@ foreach my $cold (0, 1)
 {
 	foreach my $name (sort grep { /$only/ } keys %work)
 	{
-		my $session = start_session();
-		my ($answer, $requests);
-		($answer, $requests) = count_requests($session, $work{$name}) foreach $cold .. 1;
+		my ($answer, @found) = find_places($work{$name}, $cold);
 		my $label = $name . ($cold ? ', in a new session' : '');
 		my ($hits, @bad) = 0;
 		cmp_ok(length $answer, '>', 1, "$label: an answer");
-		foreach my $place (places($requests))
+		my $session = start_session();
+		ask($session, $work{$name}) unless $cold;
+		foreach my $place (@found)
 		{
 			if ($cold)
 			{
@@ -179,14 +202,14 @@ foreach my $cold (0, 1)
 			}
 			my ($hit, $error, $got) = failing($session, $place, $work{$name});
 			$hits += $hit;
-			push @bad, "request $place: $error" if $error;
-			push @bad, "request $place: another answer" if !$hit && $got ne $answer;
+			push @bad, "request ($place): $error" if $error;
+			push @bad, "request ($place): another answer" if !$hit && $got ne $answer;
 			my ($again, $no_error) = ask($session, $work{$name});
-			push @bad, "after request $place: $no_error" if $no_error;
-			push @bad, "after request $place: another answer" if $again ne $answer;
+			push @bad, "after request ($place): $no_error" if $no_error;
+			push @bad, "after request ($place): another answer" if $again ne $answer;
 		}
 		end_session($session);
-		note "$label: $requests requests, $hits errors";
+		note "$label: " . @found . " requests failed, $hits errors";
 		is(join("\n", @bad), '', "$label: no other error, and the same answer");
 		cmp_ok($hits, '>', 0, "$label: was hit") if $cold;
 	}
@@ -199,22 +222,22 @@ foreach my $table ('records', 'codes')
 	foreach my $name (sort grep { /$only/ } keys %write)
 	{
 		my $sql = $write{$name} =~ s/%s/$table/r;
-		my $session = start_session();
-		my $requests;
-		(undef, $requests) = count_requests($session, $sql) foreach 1, 2;
+		my (undef, @found) = find_places($sql, 0);
 		my ($hits, @bad) = 0;
-		foreach my $place (places($requests))
+		my $session = start_session();
+		ask($session, $sql);
+		foreach my $place (@found)
 		{
-			ask($session, put_records($table, $dims, "SELECT i, i * 7 + $place FROM generate_series(1, 10) i")) if $name eq 'vacuum';
+			ask($session, put_records($table, $dims, 'SELECT i, i * 7 + (random() * 1000)::int FROM generate_series(1, 10) i')) if $name eq 'vacuum';
 			my ($hit, $error) = failing($session, $place, $sql);
 			$hits += $hit;
-			push @bad, "request $place: $error" if $error;
-			check_records($node, $table, $dims, "$table, $name, request $place") if $sql =~ /VACUUM|INSERT/;
+			push @bad, "request ($place): $error" if $error;
+			check_records($node, $table, $dims, "$table, $name, request ($place)") if $sql =~ /VACUUM|INSERT/;
 			my (undef, $no_error) = ask($session, $sql);
-			push @bad, "after request $place: $no_error" if $no_error;
+			push @bad, "after request ($place): $no_error" if $no_error;
 		}
 		end_session($session);
-		note "$table, $name: $requests requests, $hits errors";
+		note "$table, $name: " . @found . " requests failed, $hits errors";
 		is(join("\n", @bad), '', "$table, $name: no other error, and goes well afterwards");
 		cmp_ok($hits, '>', 0, "$table, $name: was hit");
 		check_records($node, $table, $dims, "$table, $name, done");
