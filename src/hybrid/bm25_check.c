@@ -462,10 +462,7 @@ pending_list(Check *check)
 static void
 found_twice(Check *check, const RowList *a, const RowList *b, const ItemPointerData *tid)
 {
-	VsBm25Meta	now;
-
-	vs_bm25_meta_read(check->rel, &now);
-	if (!check->locked && now.next_generation != check->meta.next_generation)
+	if (!check->locked && vs_bm25_has_changed(check->rel, &check->meta))
 	{
 		check->stale = true;
 		return;

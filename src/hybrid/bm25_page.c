@@ -280,15 +280,22 @@ vs_bm25_meta_commit(VsBm25MetaEdit *edit)
 
 /* ---- looks ---- */
 
-void
-vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
+bool
+vs_bm25_has_changed(Relation rel, const VsBm25Meta *meta)
 {
 	VsBm25Meta	now;
 
-	CHECK_FOR_INTERRUPTS();
+	/* A segment all of whose rows are gone goes without a new one. */
 	vs_bm25_meta_read(rel, &now);
-	if (now.next_generation == meta->next_generation && now.nsegments == meta->nsegments &&
-		now.npending == meta->npending)
+	return now.next_generation != meta->next_generation || now.nsegments != meta->nsegments ||
+		now.npending != meta->npending;
+}
+
+void
+vs_bm25_check_changed(Relation rel, const VsBm25Meta *meta)
+{
+	CHECK_FOR_INTERRUPTS();
+	if (!vs_bm25_has_changed(rel, meta))
 		vs_bm25_broken(rel, "Block %u is not of the extent that the metapage says.",
 					   vs_bm25_stale_block());
 }

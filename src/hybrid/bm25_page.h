@@ -152,6 +152,9 @@ typedef struct VsBm25Look
 
 extern bool vs_bm25_look(VsBm25Look *look);
 
+/* Are there other segments or pending rows by now than a metapage says? */
+extern bool vs_bm25_has_changed(Relation rel, const VsBm25Meta *meta);
+
 /*
  * A reader met pages that are not what the metapage said.  Returns if that has changed
  * meanwhile; raises XX002 if not.
