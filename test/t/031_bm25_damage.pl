@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash damage_page first_error index_only_settings read_block try_statements);
+use Vecstore qw(check_no_crash damage_page first_error index_only_settings read_block try_statements write_block);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -84,8 +84,6 @@ sub is_right
 	return !@errors && defined $sorted && $found ne '' && $found eq $sorted;
 }
 
-# ---- rounds ----
-
 # PostgreSQL 18 makes checksums unless told otherwise: they would find it all first.
 my ($help) = run_command([ 'initdb', '--help' ]);
 my $node = PostgreSQL::Test::Cluster->new('bm25_damage');
@@ -98,6 +96,43 @@ $node->safe_psql('postgres', q{
 			SELECT string_agg('w' || floor(300 * ((hashint8extended(i, k) & 1048575)::float8 / 1048576) ^ 3), ' ')
 			FROM generate_series(1, 1 + i % 70) k) || ' x' || i END AS body
 		FROM generate_series(1, 1500) i});
+
+# ---- what one comparison alone sees ----
+
+# Behind the rows, of six bytes each, postings begin with the skip of a term, in which the
+# bound of a block stands from byte 11 on: the highest frequency, and the least length of
+# those with a frequency of more than 0 (from which lengths count), 1, 2, 3.  Their last page
+# is not full.
+my @exact = (
+	(map { { what => "byte $_ of a bound", at => 24 + 400 * 6 + $_, page => 'first', error => qr/postings have frequencies to .* their skip says/ } } 11, 13, 14, 15),
+	{ what => 'the end of the bytes in use', at => 12, page => 'last', error => qr/Block \d+ has \d+ bytes, not \d+/ });
+
+foreach my $n (0 .. $#exact)
+{
+	$node->safe_psql('postgres', "CREATE TABLE exact$n AS SELECT * FROM rows WHERE id <= 400; "
+		  . "CREATE INDEX exact${n}_body_idx ON exact$n USING vecstore_bm25 (body)");
+	$exact[$n]{file} = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_body_idx')");
+}
+$node->stop;
+foreach my $exact (@exact)
+{
+	my $blocks = (-s $exact->{file}) / $block_size;
+	my %lower = map { $_ => unpack 'S', substr(read_block($exact->{file}, $_), 12, 2) } 2 .. $blocks - 1;
+	my ($last) = sort { $lower{$a} <=> $lower{$b} } keys %lower;
+	my $block = $exact->{page} eq 'first' ? 1 : $last;
+	my $page = read_block($exact->{file}, $block);
+
+	substr($page, $exact->{at}, 1) = chr(ord(substr($page, $exact->{at}, 1)) ^ 1);
+	write_block($exact->{file}, $block, $page);
+}
+$node->start;
+foreach my $n (0 .. $#exact)
+{
+	my (undef, undef, $err) = $node->psql('postgres', "SELECT bm25_check('exact${n}_body_idx')");
+	like($err, $exact[$n]{error}, "$exact[$n]{what}: found");
+}
+
+# ---- rounds ----
 
 my (%made, %found, %found_by_table);
 foreach my $round (1 .. $rounds)

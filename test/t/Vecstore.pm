@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(
   create_functions create_items create_record_indexes create_records damage_page
   difference first_error index_only_settings is_running put_records query_vector
   read_block record_reads record_writes start_workload steady_workload stop_workload
-  try_statements upgrade wait_for_sessions write_workload
+  try_statements upgrade wait_for_sessions write_block write_workload
 );
 
 # Settings that leave the planner no way but the index to order by distance.
