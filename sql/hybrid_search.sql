@@ -328,6 +328,39 @@ CREATE VIEW joined AS SELECT d.* FROM docs d JOIN few USING (id);
 CREATE VIEW grouped AS SELECT lang, min(body) AS body FROM docs GROUP BY lang;
 CREATE VIEW constants AS SELECT 1 AS id, 'w3'::text AS body;
 SELECT v, outcome(format($$SELECT hybrid_search_keys(%L, 'w3')$$, v)) FROM unnest(ARRAY['without_key', 'without_text', 'joined', 'grouped', 'constants']) v;
+-- views whose rows are no rows of a table, or not as they are there
+DO $$
+DECLARE
+	body text;
+	n int := 0;
+BEGIN
+	FOREACH body IN ARRAY ARRAY[
+		'SELECT id, body FROM docs UNION ALL SELECT id, body FROM docs',
+		'SELECT id, body FROM docs GROUP BY GROUPING SETS ((id, body))',
+		'SELECT id, body FROM docs GROUP BY id HAVING count(*) > 0',
+		'SELECT DISTINCT ON (body) id, body FROM docs',
+		'SELECT max(id) AS id, max(body) AS body FROM docs',
+		'SELECT 1 AS id, ''w3''::text AS body FROM docs HAVING true',
+		'SELECT id, body, rank() OVER (ORDER BY id) FROM docs',
+		'SELECT id, body, generate_series(1, 2) FROM docs',
+		'SELECT a.id, b.body FROM docs a, docs b',
+		'SELECT a.id, a.body FROM docs a LEFT JOIN few b USING (id)',
+		'SELECT id, body FROM docs TABLESAMPLE SYSTEM (100)',
+		'SELECT id, body FROM (SELECT id, body FROM docs) s',
+		'SELECT id, body FROM docs ORDER BY lang, id LIMIT 5',
+		'SELECT id, (SELECT body) AS body FROM docs',
+		'SELECT id, tableoid::text AS body FROM docs',
+		'WITH c AS (SELECT id, body FROM docs) SELECT id, body FROM c']
+	LOOP
+		n := n + 1;
+		EXECUTE format('CREATE VIEW of_kind_%s AS %s', n, body);
+		RAISE NOTICE '%: %', body, outcome(format('SELECT count(*) FROM hybrid_search_keys(%L, ''w3'')', 'of_kind_' || n));
+	END LOOP;
+END
+$$;
+-- some rows of a table: those, and no others
+SELECT count(*) AS found, count(*) FILTER (WHERE s.id IS NULL) AS others, (SELECT count(*) FROM of_kind_13 WHERE to_tsvector('simple', body) @@ 'w3') AS expected
+	FROM hybrid_search_keys('of_kind_13', 'w3') h LEFT JOIN of_kind_13 s ON s.id = (h.key->>'id')::int;
 SELECT outcome($$SELECT hybrid_search(NULL::without_key, 'w3')$$);
 CREATE FOREIGN DATA WRAPPER nowhere;
 CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere;

@@ -180,6 +180,87 @@ markdown(void **state)
 						"Text:|| a | b |\n|---|---||| 1 | 2 |\n| 3 | 4 |");
 }
 
+/* Characters that end a line, and such as look like them. */
+static void
+newlines(void **state)
+{
+	(void) state;
+	/* A line is a larger unit than a word, a paragraph than a line. */
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\rcd ef"), "ab|cd ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 6, 0, "ab\r\ncd ef"), "ab|cd ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\vcd ef"), "ab|cd ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xC2\x85" "cd ef"), "ab|cd ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xE2\x80\xA8" "cd ef"), "ab|cd ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xE2\x80\xA9" "cd\nef"), "ab|cd\nef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\fcd\nef"), "ab|cd\nef");
+	/* At the end of a text. */
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab cd\r"), "ab cd");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab cd\xC2\x85"), "ab cd");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab cd\xE2\x80\xA8"), "ab cd");
+	/* No newlines. */
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xC2\xA9" "d ef"), "ab\xC2\xA9" "d|ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xE2\x80\xA6" "d ef"), "ab\xE2\x80\xA6" "d|ef");
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 5, 0, "ab\xE2\x82\xAC" "d ef"), "ab\xE2\x82\xAC" "d|ef");
+	/* Hangul syllables with and without a last consonant are clusters. */
+	assert_string_equal(chunks(VS_SPLIT_RECURSIVE, 2, 0, "\xEA\xB0\x80\xEA\xB0\x81\xEA\xB0\x80"), "\xEA\xB0\x80\xEA\xB0\x81|\xEA\xB0\x80");
+}
+
+/* Is a chunk cut before a line that follows another, or behind it? */
+static bool
+begins_chunk(const char *line)
+{
+	char		text[64];
+	char		before[64];
+	char		behind[64];
+	const char *got;
+
+	sprintf(text, "aa\n%s\nb", line);
+	sprintf(before, "aa|%s\nb", line);
+	sprintf(behind, "aa\n%s|b", line);
+	got = chunks(VS_SPLIT_MARKDOWN, 3 + (int32_t) strlen(line), 0, text);
+	assert_true(strcmp(got, before) == 0 || strcmp(got, behind) == 0);
+	return strcmp(got, before) == 0;
+}
+
+/* Is a chunk cut behind a line, not behind the one that follows? */
+static bool
+ends_chunk(const char *line)
+{
+	char		text[64];
+	char		behind[64];
+
+	sprintf(text, "aa\n\n%s\nb\nc", line);
+	sprintf(behind, "aa\n\n%.*s|b\nc", (int) strcspn(line, "\t"), line);
+	return strcmp(chunks(VS_SPLIT_MARKDOWN, 6 + (int32_t) strlen(line), 0, text), behind) == 0;
+}
+
+/* Lines that begin something by the rules of CommonMark, and such as look like them. */
+static void
+markdown_lines(void **state)
+{
+	static const char *const beginning[] = {
+		"# c", "###### c", "   # c", "#\tc", "##", "- c", "+ c", "* c", "1. c", "123456789) c", "+",
+		"- - -c", "~~~ c"
+	};
+	static const char *const others[] = {
+		"####### c", "    # c", "#c", "c # c", "-c", "+c", "1234567890. c", "1c", "12", "1.c",
+		"~~", "``` c`c", "|", "|c", "=c"
+	};
+	static const char *const rules[] = {"***", "_ _ _", "  ---", "- - -", "*****\t"};
+	static const char *const no_rules[] = {"**", "_ _", "--- c", "***c", "-_-"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(beginning) / sizeof(beginning[0]); i++)
+		if (!begins_chunk(beginning[i]))
+			fail_msg("\"%s\" begins nothing", beginning[i]);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (begins_chunk(others[i]))
+			fail_msg("\"%s\" begins something", others[i]);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!ends_chunk(rules[i]) || ends_chunk(no_rules[i]))
+			fail_msg("\"%s\" is no rule, or \"%s\" is one", rules[i], no_rules[i]);
+}
+
 /* Pieces of text of all kinds. */
 static const char *const pieces[] = {
 	"a", "word ", "Two words. ", ".", " ", "\n", "\n\n", "\r\n", "\t", "  ", "# H\n", "## H2\n\n", "---\n", "===\n",
@@ -269,7 +350,9 @@ main(void)
 		cmocka_unit_test(sentences),
 		cmocka_unit_test(tokens),
 		cmocka_unit_test(clusters),
+		cmocka_unit_test(newlines),
 		cmocka_unit_test(markdown),
+		cmocka_unit_test(markdown_lines),
 		cmocka_unit_test(random_texts),
 		cmocka_unit_test(long_runs),
 		cmocka_unit_test(given_up),
