@@ -99,37 +99,69 @@ $node->safe_psql('postgres', q{
 
 # ---- what one comparison alone sees ----
 
-# Behind the rows, of six bytes each, postings begin with the skip of a term, in which the
-# bound of a block stands from byte 11 on: the highest frequency, and the least length of
-# those with a frequency of more than 0 (from which lengths count), 1, 2, 3.  Their last page
-# is not full.
+# Numbers that are well formed and cannot be, each by itself.  A change is [page, byte, new
+# bytes, what the check says].  In the metapage stand counts, then the one segment.  Behind
+# the rows, of six bytes each, postings begin with the skip of a term; in it from byte 11 on
+# the bound of a block: the highest frequency, and the least length of those with a frequency
+# of more than 0 (from which lengths count), 1, 2, 3.  The last page of postings is not full.
+my ($meta, $segment, $skip) = (24, 24 + 152, 24 + 400 * 6);
+my $counts = qr/\d+ segments, \d+ pending and \d+ free extents, blocks up to \d+/;
+my $parts = qr/the parts of the segment that begins at block \d+ do not fit its \d+ blocks/;
 my @exact = (
-	(map { { what => "byte $_ of a bound", at => 24 + 400 * 6 + $_, page => 'first', error => qr/postings have frequencies to .* their skip says/ } } 11, 13, 14, 15),
-	{ what => 'the end of the bytes in use', at => 12, page => 'last', error => qr/Block \d+ has \d+ bytes, not \d+/ });
+	[ 'meta', $meta, pack('L', 1), qr/Block 0 is no metapage/ ],
+	[ 'meta', $meta + 4, pack('L', 99), qr/is of format 99, this vecstore reads/ ],
+	[ 'meta', $meta + 12, pack('L', 0), $counts ],
+	[ 'meta', $meta + 16, pack('L', 49), $counts ],
+	[ 'meta', $meta + 20, pack('L', 13), $counts ],
+	[ 'meta', $meta + 24, pack('L', 129), $counts ],
+	[ 'meta', $meta + 52, "\x07", qr/the version of the tokenizer is no text/ ],
+	[ 'meta', 12, pack('S', 1000), qr/the metapage, is of another size/ ],
+	[ 'meta', $segment, pack('L', 0), qr/a segment begins at block 0/ ],
+	[ 'meta', $segment, pack('L', 1000), qr/a segment begins at block 1000/ ],
+	[ 'meta', $segment + 4, pack('L', 0), qr/a segment begins at block 1 and has 0/ ],
+	[ 'meta', $segment + 8, pack('L', 0), qr/generation/ ],
+	[ 'meta', $segment + 12, pack('L', 399), $parts ],
+	[ 'meta', $segment + 12, pack('LL', 0, 0), $parts ],
+	[ 'meta', $segment + 20, pack('L', 0), $parts ],
+	[ 'meta', $segment + 24, pack('L', 0), $parts ],
+	[ 'meta', $segment + 32, pack('Q', 0), $parts ],
+	[ 'meta', $segment + 40, pack('Q', 0), $parts ],
+	[ 'meta', $segment + 40, pack('Q', 8193), $parts ],
+	[ 'meta', $segment + 48, pack('Q', 1), qr/words, not 1\b/ ],
+	[ 'first', $skip, pack('L', 400), qr/skip 0 of a term cannot be so/ ],
+	[ 'first', $skip + 4, pack('L', 1), qr/skip 0 of a term cannot be so/ ],
+	[ 'first', $skip + 8, pack('C', 33), qr/skip 0 of a term cannot be so/ ],
+	[ 'first', $skip + 9, pack('C', 25), qr/skip 0 of a term cannot be so/ ],
+	[ 'first', $skip + 10, pack('C', 9), qr/skip 0 of a term cannot be so/ ],
+	[ 'first', $skip + 11, pack('C', 0), qr/skip 0 of a term cannot be so/ ],
+	(map { [ 'first', $skip + $_, undef, qr/postings have frequencies to .* their skip says/ ] } 11, 13, 14, 15),
+	[ 'last', 12, undef, qr/Block \d+ has \d+ bytes, not \d+/ ]);
 
 foreach my $n (0 .. $#exact)
 {
 	$node->safe_psql('postgres', "CREATE TABLE exact$n AS SELECT * FROM rows WHERE id <= 400; "
 		  . "CREATE INDEX exact${n}_body_idx ON exact$n USING vecstore_bm25 (body)");
-	$exact[$n]{file} = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_body_idx')");
+	push @{ $exact[$n] }, $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_body_idx')");
 }
 $node->stop;
 foreach my $exact (@exact)
 {
-	my $blocks = (-s $exact->{file}) / $block_size;
-	my %lower = map { $_ => unpack 'S', substr(read_block($exact->{file}, $_), 12, 2) } 2 .. $blocks - 1;
+	my ($place, $at, $bytes, undef, $file) = @$exact;
+	my %lower = map { $_ => unpack 'S', substr(read_block($file, $_), 12, 2) } 2 .. (-s $file) / $block_size - 1;
 	my ($last) = sort { $lower{$a} <=> $lower{$b} } keys %lower;
-	my $block = $exact->{page} eq 'first' ? 1 : $last;
-	my $page = read_block($exact->{file}, $block);
+	my $block = { meta => 0, first => 1, last => $last }->{$place};
+	my $page = read_block($file, $block);
 
-	substr($page, $exact->{at}, 1) = chr(ord(substr($page, $exact->{at}, 1)) ^ 1);
-	write_block($exact->{file}, $block, $page);
+	$bytes //= chr(ord(substr($page, $at, 1)) ^ 1);
+	substr($page, $at, length $bytes) = $bytes;
+	write_block($file, $block, $page);
 }
 $node->start;
 foreach my $n (0 .. $#exact)
 {
+	my ($place, $at, undef, $error) = @{ $exact[$n] };
 	my (undef, undef, $err) = $node->psql('postgres', "SELECT bm25_check('exact${n}_body_idx')");
-	like($err, $exact[$n]{error}, "$exact[$n]{what}: found");
+	like($err, $error, "change $n, in the $place page at byte $at");
 }
 
 # ---- rounds ----
