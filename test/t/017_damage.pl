@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash complete_sql create_functions damage_page first_error index_only_settings read_block);
+use Vecstore qw(change_page check_no_crash complete_sql create_functions damage_page first_error index_only_settings read_block);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -76,6 +76,48 @@ foreach my $form (@forms)
 		SELECT i AS id, CASE WHEN i % 25 = 0 THEN NULL
 				ELSE test_vector(CASE WHEN i % 3 = 0 THEN 7 ELSE i END, $form->{dims}) END::vecstore($form->{dims}) AS embedding
 		FROM generate_series(1, $form->{rows}) i});
+}
+
+# Numbers that are well formed and cannot be, each by itself: [block, byte, new bytes, what the
+# check says].  Block 1 has vertices; the first one is the last on its page.
+my $meta = 24;
+my $unfit = qr/What its metapage says does not fit together/;
+my $vertex = sub { return unpack('S', substr(read_block($_[0], 1), 24, 2)) & 0x7fff };
+my @exact = (
+	[ 0, $meta, pack('L', 1), qr/is not a vecstore index/ ],
+	[ 0, $meta + 4, pack('S', 99), qr/has format version 99/ ],
+	(map { [ 0, $meta + $_->[0], pack($_->[1], $_->[2]), $unfit ] }
+		[ 8, 'S', 0 ], [ 8, 'S', 16001 ], [ 10, 'S', 99 ], [ 12, 'S', 1 ], [ 12, 'S', 101 ], [ 14, 'S', 1 ], [ 14, 'S', 9999 ],
+		[ 17, 'C', 0x70 ], [ 18, 'C', 3 ], [ 19, 'C', 1 ], [ 20, 'S', 1 ], [ 22, 'S', 8 ], [ 24, 'S', 1 ]),
+	[ 0, $meta + 40, pack('L', 0x7fffff00), qr/entry/ ],
+	[ 1, 12, pack('S', 0), qr/Block 1 is of no kind/ ],
+	[ 1, 8184, pack('S', 1), qr/Block 1 is of no kind/ ],
+	[ 1, 24, pack('L', 0), qr/Block 1 has no vertex in slot 0/ ],
+	[ 1, 26, pack('S', 16), qr/Block 1 has no sound vertex in slot 0/ ],
+	[ 1, sub { $vertex->($_[0]) }, pack('C', 99), qr/format|Vertex/ ],
+	[ 1, sub { $vertex->($_[0]) + 4 }, pack('C', 99), qr/Block 1 has no sound vertex in slot 0/ ],
+	[ 1, sub { $vertex->($_[0]) + 5 }, pack('C', 99), qr/Block 1 has no sound vertex in slot 0/ ],
+	[ 1, sub { $vertex->($_[0]) + 8 }, pack('S', 99), qr/Vertex/ ],
+	[ 1, sub { $vertex->($_[0]) + 10 }, pack('S', 99), qr/Vertex/ ]);
+
+foreach my $n (0 .. $#exact)
+{
+	$node->safe_psql('postgres', "CREATE TABLE exact$n AS SELECT * FROM rows_floats WHERE id <= 100; "
+		  . "CREATE INDEX exact${n}_idx ON exact$n USING vecstore (embedding vecstore_l2_ops) WITH ($forms[0]{with})");
+	push @{ $exact[$n] }, $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_idx')");
+}
+$node->stop;
+foreach my $exact (@exact)
+{
+	my ($block, $at, $bytes, undef, $file) = @$exact;
+
+	change_page($file, $block, ref $at ? $at->($file) : $at, $bytes);
+}
+$node->start;
+foreach my $n (0 .. $#exact)
+{
+	my (undef, undef, $err) = $node->psql('postgres', "SELECT vecstore_check('exact${n}_idx')");
+	like($err, $exact[$n][3], "change $n");
 }
 
 my (%made, %found);

@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash damage_page first_error index_only_settings read_block try_statements write_block);
+use Vecstore qw(change_page check_no_crash damage_page first_error index_only_settings read_block try_statements);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -150,11 +150,8 @@ foreach my $exact (@exact)
 	my %lower = map { $_ => unpack 'S', substr(read_block($file, $_), 12, 2) } 2 .. (-s $file) / $block_size - 1;
 	my ($last) = sort { $lower{$a} <=> $lower{$b} } keys %lower;
 	my $block = { meta => 0, first => 1, last => $last }->{$place};
-	my $page = read_block($file, $block);
 
-	$bytes //= chr(ord(substr($page, $at, 1)) ^ 1);
-	substr($page, $at, length $bytes) = $bytes;
-	write_block($file, $block, $page);
+	change_page($file, $block, $at, $bytes);
 }
 $node->start;
 foreach my $n (0 .. $#exact)

@@ -13,11 +13,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT_OK = qw(
-  build_index check_index check_no_crash check_recall check_records complete_sql
+  build_index change_page check_index check_no_crash check_recall check_records complete_sql
   create_functions create_items create_record_indexes create_records damage_page
   difference first_error index_only_settings is_running put_records query_vector
   read_block record_reads record_writes start_workload steady_workload stop_workload
-  try_statements upgrade wait_for_sessions write_block write_workload
+  try_statements upgrade wait_for_sessions write_workload
 );
 
 # Settings that leave the planner no way but the index to order by distance.
@@ -532,6 +532,19 @@ sub write_block
 	seek $handle, $block * $block_size, 0;
 	print $handle $bytes;
 	close $handle;
+	return;
+}
+
+# change_page FILE, BLOCK, AT, BYTES: other bytes at a place of a page; without BYTES one byte
+# is one more or one less.
+sub change_page
+{
+	my ($file, $block, $at, $bytes) = @_;
+	my $page = read_block($file, $block);
+
+	$bytes //= chr(ord(substr($page, $at, 1)) ^ 1);
+	substr($page, $at, length $bytes) = $bytes;
+	write_block($file, $block, $page);
 	return;
 }
 
