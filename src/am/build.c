@@ -295,6 +295,14 @@ finish_graph(VsBuild *build)
 	switch (BarrierPhase(barrier))
 	{
 		case VS_BUILD_GRAPH:
+			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
+			/* fall through */
+		case VS_BUILD_COUNT:
+			vs_memgraph_count(&build->graph);
+			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
+			/* fall through */
+		case VS_BUILD_SHRINK:
+			vs_memgraph_shrink(&build->graph);
 			if (BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION))
 				lay_out(build);
 			/* fall through */
@@ -405,7 +413,7 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);
 	build->members = MemoryContextAlloc(build->context,
-										build->index.degree * sizeof(VsCandidate));
+										VsMemDegree(&build->index) * sizeof(VsCandidate));
 
 	/* The graph's memory lasts until all who came before its end let go of it. */
 	phase = BarrierAttach(&shared->barrier);

@@ -23,6 +23,8 @@
 typedef enum VsBuildPhase
 {
 	VS_BUILD_GRAPH,				/* rows go into the graph in memory */
+	VS_BUILD_COUNT,				/* all count how many lists name each vertex, */
+	VS_BUILD_SHRINK,			/* and shorten the lists */
 	VS_BUILD_LAYOUT,			/* one process lays out the pages */
 	VS_BUILD_WRITE,				/* all write them */
 	VS_BUILD_INSERT,			/* rows left over are inserted on pages */

@@ -43,27 +43,35 @@
 
 #define LINE_BYTES		64
 
+/* Vertices that a process takes at a time, to count or to shrink. */
+#define VERTICES_AT_ONCE	64
+
 /* ---- where things are ---- */
+
+/* Places of a list; see vs_memgraph_shrink(). */
+static inline int
+list_room(const VsIndex *index, int level)
+{
+	return level == 0 ? VsMemDegree(index) : index->m;
+}
 
 static Size
 list_bytes(const VsIndex *index, int level)
 {
-	int			max = VsDegree(index, level);
-
 	return offsetof(VsMemList, ids) +
-		MAXALIGN(max * (sizeof(VsId) + sizeof(float) + sizeof(uint8)));
+		MAXALIGN(list_room(index, level) * (sizeof(VsId) + sizeof(float) + sizeof(uint8)));
 }
 
 static inline float *
-list_ranks(const VsMemList *list, int max)
+list_ranks(const VsMemList *list, int room)
 {
-	return (float *) (list->ids + max);
+	return (float *) (list->ids + room);
 }
 
 static inline uint8 *
-list_covers(const VsMemList *list, int max)
+list_covers(const VsMemList *list, int room)
 {
-	return (uint8 *) (list_ranks(list, max) + max);
+	return (uint8 *) (list_ranks(list, room) + room);
 }
 
 static Size
@@ -284,7 +292,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *vertex = vs_memgraph_vertex(graph, id);
-	int			max = VsDegree(&base->index, level);
+	int			room = list_room(&base->index, level);
 	VsMemList  *list;
 	int			n;
 
@@ -296,10 +304,10 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 	for (int i = 0; i < n; i++)
 	{
 		out[i].id = list->ids[i];
-		out[i].rank = list_ranks(list, max)[i];
+		out[i].rank = list_ranks(list, room)[i];
 		out[i].version = 0;
 		out[i].dead = false;
-		out[i].cover = list_covers(list, max)[i];
+		out[i].cover = list_covers(list, room)[i];
 	}
 	SpinLockRelease(&vertex->lock);
 	return n;
@@ -469,7 +477,7 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *there = vs_memgraph_vertex(graph, vertex->id);
 	VsMemList  *list = list_of(graph, there, level);
-	int			max = VsDegree(&base->index, level);
+	int			room = list_room(&base->index, level);
 	bool		same;
 
 	SpinLockAcquire(&there->lock);
@@ -479,8 +487,8 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 		for (int i = 0; i < nnew; i++)
 		{
 			list->ids[i] = new[i].id;
-			list_ranks(list, max)[i] = new[i].rank;
-			list_covers(list, max)[i] = new[i].cover;
+			list_ranks(list, room)[i] = new[i].rank;
+			list_covers(list, room)[i] = new[i].cover;
 		}
 		list->n = nnew;
 	}
@@ -499,20 +507,22 @@ mem_approach(VsGraph *base, VsId id, int level)
 		vs_prefetch(vertex + i);
 }
 
-/* Put a member at the end of a list that has room; false if it has none. */
+/* Put a member at the end of a list that is not full; false if it is. */
 static bool
-append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int max,
+append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int level,
 			  VsCandidate added, bool *there)
 {
+	const VsIndex *index = &graph->graph.index;
+	int			room = list_room(index, level);
 	bool		appended = false;
 
 	SpinLockAcquire(&vertex->lock);
 	for (int i = 0; i < list->n && !*there; i++)
 		*there = list->ids[i] == added.id;
-	if (!*there && list->n < max)
+	if (!*there && list->n < VsDegree(index, level))
 	{
-		list_ranks(list, max)[list->n] = added.rank;
-		list_covers(list, max)[list->n] = VS_COVER_UNKNOWN;
+		list_ranks(list, room)[list->n] = added.rank;
+		list_covers(list, room)[list->n] = VS_COVER_UNKNOWN;
 		list->ids[list->n++] = added.id;
 		appended = true;
 	}
@@ -542,7 +552,7 @@ compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members,
 
 /* Replace a member of a list, if the list is as it was, and note all covers. */
 static bool
-replace_member(VsMemVertex *vertex, VsMemList *list, int max, const VsCandidate *old, int nold,
+replace_member(VsMemVertex *vertex, VsMemList *list, int room, const VsCandidate *old, int nold,
 			   const VsMember *members, int gone, VsCandidate added, bool covered)
 {
 	bool		same;
@@ -552,10 +562,10 @@ replace_member(VsMemVertex *vertex, VsMemList *list, int max, const VsCandidate 
 	if (same)
 	{
 		for (int i = 0; i < nold; i++)
-			list_covers(list, max)[i] = members[i].covered ? VS_COVERED : VS_UNCOVERED;
+			list_covers(list, room)[i] = members[i].covered ? VS_COVERED : VS_UNCOVERED;
 		list->ids[gone] = added.id;
-		list_ranks(list, max)[gone] = added.rank;
-		list_covers(list, max)[gone] = covered ? VS_COVERED : VS_UNCOVERED;
+		list_ranks(list, room)[gone] = added.rank;
+		list_covers(list, room)[gone] = covered ? VS_COVERED : VS_UNCOVERED;
 	}
 	SpinLockRelease(&vertex->lock);
 	return same;
@@ -578,7 +588,7 @@ mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
 	bool		linked = false;
 
 	*gone = VS_INVALID_ID;
-	if (append_member(graph, there, list, max, added, &linked) || linked)
+	if (append_member(graph, there, list, level, added, &linked) || linked)
 		return true;
 	old = palloc(max * sizeof(VsCandidate));
 	members = palloc(max * sizeof(VsMember));
@@ -606,7 +616,8 @@ mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
 		if (place == n)
 			break;
 		*gone = old[place].id;
-		linked = replace_member(there, list, max, old, n, members, place, added, one.covered);
+		linked = replace_member(there, list, list_room(&base->index, level), old, n, members, place,
+								added, one.covered);
 	}
 	pfree(old);
 	pfree(members);
@@ -651,6 +662,8 @@ vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64
 	memset(shared, 0, vs_memgraph_shared_bytes(index, limit));
 	LWLockInitialize(&shared->lock, LWTRANCHE_PARALLEL_QUERY_DSA);
 	SpinLockInit(&shared->entry_lock);
+	pg_atomic_init_u64(&shared->next_count, 0);
+	pg_atomic_init_u64(&shared->next_shrink, 0);
 	shared->nvectors = nvectors;
 	shared->sketched = sketched;
 	shared->entry = VS_INVALID_ID;
@@ -686,6 +699,8 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
+	graph->graph.index.degree = list_room(index, 0);
+	graph->degree = index->degree;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
 	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_RANK_L2) : NULL;
 	graph->graph.connected_later = true;
@@ -870,6 +885,7 @@ new_vertex(VsMemGraph *graph, const void *vector, int level, const ItemPointerDa
 
 	vertex = vs_memgraph_vertex(graph, id);
 	SpinLockInit(&vertex->lock);
+	pg_atomic_init_u32(&vertex->named, 0);
 	vertex->level = level;
 	vertex->ntids = 1;
 	vertex->tid = *tid;
@@ -959,6 +975,106 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const void *vector,
 	vs_graph_link_back(&graph->graph, id, 0, level, links);
 	raise_entry(graph->shared, id, level);
 	return true;
+}
+
+/* ---- shrinking ---- */
+
+/* Vertices to be done next by one of all processes; false if there are none left. */
+static bool
+take_vertices(VsMemGraph *graph, pg_atomic_uint64 *next, int64 *first, int64 *end)
+{
+	*first = pg_atomic_fetch_add_u64(next, VERTICES_AT_ONCE);
+	*end = Min(*first + VERTICES_AT_ONCE, graph->shared->n);
+	CHECK_FOR_INTERRUPTS();
+	return *first < *end;
+}
+
+static inline uint32
+count_of(VsMemGraph *graph, VsId id)
+{
+	return pg_atomic_read_u32(&vs_memgraph_vertex(graph, id)->named);
+}
+
+/*
+ * Who is named by few lists more keeps its place in this one: it takes that of the last
+ * member that is named by many.
+ */
+static void
+keep_seldom_named(VsMemGraph *graph, const VsCandidate *cands, int n,
+				  VsCandidate *chosen, int nchosen)
+{
+	uint32		few = graph->degree / 2;
+	int			place = nchosen;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (vs_candidates_have(chosen, nchosen, cands[i].id) || count_of(graph, cands[i].id) > few)
+			continue;
+		do
+			place--;
+		while (place >= 0 && count_of(graph, chosen[place].id) <= few);
+		if (place < 0)
+			break;
+		chosen[place] = cands[i];
+	}
+}
+
+/* Keep the best neighbours of a vertex; scratch has room for three lists. */
+static void
+shrink_bottom(VsMemGraph *graph, VsId id, VsCandidate *scratch)
+{
+	int			room = list_room(&graph->graph.index, 0);
+	VsCandidate *old = scratch;
+	VsCandidate *cands = scratch + room;
+	VsCandidate *chosen = scratch + 2 * room;
+	VsCandidate vertex = {.id = id};
+	int			n = mem_neighbours(&graph->graph, id, 0, old);
+	int			nchosen;
+
+	if (n <= graph->degree)
+		return;
+	memcpy(cands, old, n * sizeof(VsCandidate));
+	vs_sort_candidates(cands, n);
+	nchosen = vs_choose_neighbours(&graph->graph, cands, n, graph->degree, chosen);
+	keep_seldom_named(graph, cands, n, chosen, nchosen);
+	for (int i = 0; i < n; i++)
+		if (!vs_candidates_have(chosen, nchosen, cands[i].id))
+			pg_atomic_fetch_sub_u32(&vs_memgraph_vertex(graph, cands[i].id)->named, 1);
+	mem_replace(&graph->graph, &vertex, 0, old, n, chosen, nchosen);
+	mem_forget(&graph->graph);
+}
+
+void
+vs_memgraph_count(VsMemGraph *graph)
+{
+	int64		first;
+	int64		end;
+
+	if (graph->degree == list_room(&graph->graph.index, 0))
+		return;					/* nobody will ask */
+	while (take_vertices(graph, &graph->shared->next_count, &first, &end))
+		for (int64 i = first; i < end; i++)
+		{
+			const VsMemList *list = &vs_memgraph_vertex(graph, i)->bottom;
+
+			for (int j = 0; j < list->n; j++)
+				pg_atomic_fetch_add_u32(&vs_memgraph_vertex(graph, list->ids[j])->named, 1);
+		}
+}
+
+void
+vs_memgraph_shrink(VsMemGraph *graph)
+{
+	int			room = list_room(&graph->graph.index, 0);
+	VsCandidate *scratch = palloc(3 * room * sizeof(VsCandidate));
+	int64		first;
+	int64		end;
+
+	while (graph->degree < room && take_vertices(graph, &graph->shared->next_shrink, &first, &end))
+		for (int64 i = first; i < end; i++)
+			shrink_bottom(graph, i, scratch);
+	graph->graph.index.degree = graph->degree;
+	pfree(scratch);
 }
 
 /* ---- connecting ---- */

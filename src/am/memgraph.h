@@ -24,7 +24,8 @@
 
 /*
  * A neighbour list with ranks and cover, so that shrinking it needs no pricing
- * and few comparisons.  Behind the header: max ids, max ranks, max covers.
+ * and few comparisons.  Behind the header: ids, ranks and covers, as many as there
+ * are places.
  */
 typedef struct VsMemList
 {
@@ -41,6 +42,7 @@ typedef struct VsMemVertex
 	ItemPointerData tid;		/* the first heap TID */
 	ItemPointerData upper_place;	/* on pages, once laid out */
 	ItemPointerData overflow_place;
+	pg_atomic_uint32 named;		/* lists of level 0 that name it, once counted */
 	VsArenaPtr	tids;			/* all heap TIDs, if there are several */
 	VsArenaPtr	upper;			/* the lists of levels 1.., one behind the other */
 	VsMemList	bottom;			/* the list of level 0; must be last */
@@ -57,6 +59,9 @@ typedef struct VsSketch
 	uint8		code[FLEXIBLE_ARRAY_MEMBER];
 } VsSketch;
 
+/* Neighbours of a vertex on level 0 while the graph grows. */
+#define VsMemDegree(index)	(2 * (index)->m)
+
 /* Directories of chunks, one for each kind of thing. */
 #define VS_MEM_DIRECTORIES	3
 
@@ -69,6 +74,8 @@ typedef struct VsMemShared
 								 * without the lock: who knows an id knows this */
 	bool		sketched;		/* vertices have sketches; never changes */
 	BlockNumber nblocks;		/* of the relation, as far as made by the graph */
+	pg_atomic_uint64 next_count;	/* the first vertex whose list nobody counts yet, */
+	pg_atomic_uint64 next_shrink;	/* or shrinks */
 	slock_t		entry_lock;
 	VsId		entry;
 	int			entry_level;
@@ -92,6 +99,7 @@ typedef struct VsMemGraph
 	VsMemShared *shared;
 	VsArena    *arena;
 	Relation	rel;			/* has the vectors that are not in memory */
+	int			degree;			/* that the index has; see vs_memgraph_shrink() */
 	Size		vertex_bytes;
 	int			vertex_bits;	/* log2 of vertices a chunk */
 	int			vector_bits;	/* log2 of vectors a chunk */
@@ -152,6 +160,16 @@ extern Size vs_memgraph_sketch_bytes(const VsIndex *index);
  */
 extern bool vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
 							   const void *vector, const ItemPointerData *tid);
+
+/*
+ * Shorten the lists to those of the index, which are shorter where codes take room: a
+ * graph that is built with long lists and keeps the best of each finds more than one
+ * that is built with short ones.  All processes together, once no vertex is added any
+ * more: all count how many lists name each vertex, and then shrink.  Lists are as long as
+ * the index's afterwards.
+ */
+extern void vs_memgraph_count(VsMemGraph *graph);
+extern void vs_memgraph_shrink(VsMemGraph *graph);
 
 /*
  * See to it that a path leads from the entry to every vertex, as far as that
