@@ -32,7 +32,7 @@ my $one_by_one = qr/DETAIL:  maintenance_work_mem is \d+ MB; the rows that do no
 my $amid = qr/NOTICE:  the graph no longer fits into maintenance_work_mem after \d+ rows\n.*HINT:  Increase maintenance_work_mem/s;
 
 # Vectors of floats and their links; and with codes, when all takes half as much.
-foreach my $case ([ 'none', 3000, '1536kB' ], [ 'rabitq', 6000, '2MB' ])
+foreach my $case ([ 'none', 3000, '1536kB' ], [ 'rabitq', 6000, '2816kB' ])
 {
 	my ($quantization, $all, $half) = @$case;
 	my $before = qr/NOTICE:  the graph of about $all rows needs about \d+ MB of maintenance_work_mem\n/;
