@@ -95,7 +95,7 @@ $primary->safe_psql('postgres', q{
 	INSERT INTO items (embedding) SELECT test_vector(500000 + i, 48) FROM generate_series(1, 12000) i;
 	CREATE INDEX items_idx ON items USING vecstore (embedding vecstore_l2_ops) WITH (quantization = rabitq);
 	VACUUM ANALYZE items});
-foreach my $case ([ 'rabitq', '6MB', '4MB' ], [ 'none', '7MB', '4MB' ])
+foreach my $case ([ 'rabitq', '6500kB', '4MB' ], [ 'none', '7MB', '4MB' ])
 {
 	my ($quantization, $little, $less) = @$case;
 
