@@ -9,7 +9,8 @@ Writers insert one of them after the other, each in a transaction of its own; a 
 asks for the ten best of two words of a sentence. Each row of the output is a run of so many
 seconds: writers without an index, which is what server and machine do by themselves;
 writers with the index; writers while VACUUM removes a twentieth of the rows and merges; the
-reader alone; both. Set fsync = off or synchronous_commit = off,
+reader alone; both; the reader beside writers of another table, which has no index, so that
+the processors are all that they share. Set fsync = off or synchronous_commit = off,
 or the disk is what you measure.
 """
 import argparse
@@ -29,11 +30,12 @@ CREATE TABLE queries AS SELECT row_number() OVER () AS number, words[1] || ' ' |
         FROM source WHERE number % 100 = 0) w WHERE cardinality(words) = 2;
 ALTER TABLE queries ADD PRIMARY KEY (number);
 ALTER TABLE nltk SET (autovacuum_enabled = off);
+CREATE TABLE elsewhere (LIKE nltk) WITH (autovacuum_enabled = off);
 VACUUM ANALYZE;
 """
 
 INSERT = """\\set n random(1, {sentences})
-INSERT INTO nltk SELECT id, body FROM source WHERE number = :n;
+INSERT INTO {table} SELECT id, body FROM source WHERE number = :n;
 """
 
 SEARCH = """\\set n random(1, {queries})
@@ -72,7 +74,8 @@ class Run:
 def measure(data, folder, writers, seconds):
     sentences = load(data / "nltk_sentences" / "corpus.tsv.gz", "nltk", False)
     psql(TABLES)
-    insert = INSERT.format(sentences=sentences)
+    insert = INSERT.format(sentences=sentences, table="nltk")
+    insert_elsewhere = INSERT.format(sentences=sentences, table="elsewhere")
     search = SEARCH.format(queries=psql("SELECT count(*) FROM queries").strip())
 
     print("| load | a second | p50 ms | p95 | p99 | p99.9 | max | over 100 ms |\n|---|---|---|---|---|---|---|---|")
@@ -91,6 +94,9 @@ def measure(data, folder, writers, seconds):
             (f"1 reader beside {writers} writers", Run(folder, "search", search, 1, seconds))]
     for label, run in both:
         run.report(label)
+    others = Run(folder, "insert", insert_elsewhere, writers, seconds)
+    Run(folder, "search", search, 1, seconds).report(f"1 reader beside {writers} writers of another table")
+    others.report(f"{writers} writers of another table beside a reader")
     rows, segments = psql("SELECT documents, segments FROM bm25_index_info('nltk_body')").split()
     print(f"\nIn the end {rows} rows in {segments} segments.")
 
