@@ -106,7 +106,7 @@ sub start_session
 	my %session = (in => '', out => '', err => '');
 	$session{run} = IPC::Run::start(
 		[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-f', '-' ],
-		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err}, IPC::Run::timeout(180));
+		'<', \$session{in}, '>', \$session{out}, '2>', \$session{err}, IPC::Run::timeout(600));
 	ask(\%session, index_only_settings() . " SET enable_bitmapscan = on; LOAD '$library'; DO 'BEGIN END'; SELECT vecstore_tokenize('über', 'language');");
 	return \%session;
 }
