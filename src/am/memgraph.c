@@ -1067,13 +1067,21 @@ vs_memgraph_shrink(VsMemGraph *graph)
 {
 	int			room = list_room(&graph->graph.index, 0);
 	VsCandidate *scratch = palloc(3 * room * sizeof(VsCandidate));
+	MemoryContext one = AllocSetContextCreate(CurrentMemoryContext, "vecstore shrink",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(one);
 	int64		first;
 	int64		end;
 
 	while (graph->degree < room && take_vertices(graph, &graph->shared->next_shrink, &first, &end))
 		for (int64 i = first; i < end; i++)
+		{
 			shrink_bottom(graph, i, scratch);
+			MemoryContextReset(one);	/* vectors that were copied */
+		}
 	graph->graph.index.degree = graph->degree;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(one);
 	pfree(scratch);
 }
 

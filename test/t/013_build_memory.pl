@@ -63,5 +63,26 @@ foreach my $case ([ 'none', 3000, '1536kB' ], [ 'rabitq', 6000, '2816kB' ])
 	is(messages($quantization, '64MB'), '', 'enough memory, no message');
 }
 
+# Of a list longer than the pages that are pinned at once the vectors are copied; 12,000 lists
+# of 80 such vectors would be 100 MB more.
+SKIP:
+{
+	skip 'memory is read in /proc', 2 unless -r '/proc/self/status';
+	skip 'memory: the address sanitizer keeps what is freed', 2 if ($ENV{TOOL} // '') eq 'asan';
+	my $status = "pg_read_file('/proc/self/status')";
+	my ($kilobytes, $said) = ('', '');
+	(undef, $kilobytes, $said) = $node->psql('postgres', qq{
+		CREATE TABLE long AS SELECT (SELECT array_agg((hashint8extended(i, j) & 1048575)::real)::vecstore FROM generate_series(1, 400) j)::vecstore(400) AS v
+			FROM generate_series(1, 12000) i;
+		ANALYZE long;
+		SET max_parallel_maintenance_workers = 0;
+		SET maintenance_work_mem = '12500kB';
+		CREATE INDEX ON long USING vecstore (v vecstore_l2_ops) WITH (m = 40, ef_construction = 80, quantization = rabitq);
+		SELECT substring($status from 'VmHWM:\\s*(\\d+)')::int - substring($status from 'RssShmem:\\s*(\\d+)')::int});
+	like($said, $from_pages, 'long lists: vectors are read from pages');
+	note("$kilobytes kB");
+	ok($kilobytes =~ /^\d+$/ && $kilobytes < 120_000, 'and do not stay in memory') or diag("$kilobytes kB");
+}
+
 $node->stop;
 done_testing();
