@@ -409,8 +409,6 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 										   ALLOCSET_DEFAULT_SIZES);
 	build->scratch = AllocSetContextCreate(build->context, "vecstore build row",
 										   ALLOCSET_DEFAULT_SIZES);
-	build->list_context = AllocSetContextCreate(build->context, "vecstore build list",
-												ALLOCSET_DEFAULT_SIZES);
 	vs_memgraph_init(&build->graph, VsBuildSharedGraph(shared), arena, &build->index,
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);

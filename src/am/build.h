@@ -98,7 +98,6 @@ typedef struct VsBuild
 	VsBuildShared *shared;
 	MemoryContext context;		/* the whole build */
 	MemoryContext scratch;		/* one row's work */
-	MemoryContext list_context; /* while a list is written */
 	VsMemGraph	graph;
 	VsSearch	search;
 	VsCandidate *members;		/* scratch: of a list being written */

@@ -47,7 +47,6 @@ fill_list(VsBuild *build, int64 i, int level, VsList out)
 	VsCandidate *members = build->members;
 	int			n = graph->neighbours(graph, i, level, members);
 	const void *owner = NULL;
-	MemoryContext old = MemoryContextSwitchTo(build->list_context);
 
 	vs_list_clear(index, &out);
 	if (index->bits > 0)
@@ -61,8 +60,6 @@ fill_list(VsBuild *build, int64 i, int level, VsList out)
 					members[j].cover == VS_COVERED,
 					index->bits > 0 ? graph->vector(graph, members[j].id) : NULL, owner);
 	graph->forget(graph);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(build->list_context);	/* vectors that were copied */
 }
 
 /* ---- layout ---- */

@@ -425,7 +425,7 @@ mem_estimate(VsGraph *base, VsCandidate *vertex, VsCandidate *others, int n)
 
 /*
  * A vector on a page stays pinned until mem_forget(); beyond a number of pins
- * it is copied.
+ * it is copied until then.
  */
 static const void *
 mem_vector(VsGraph *base, VsId id)
@@ -444,7 +444,7 @@ mem_vector(VsGraph *base, VsId id)
 		graph->held[graph->nheld++] = buffer;
 		return vector;
 	}
-	copy = palloc(base->index.vector_size);
+	copy = MemoryContextAlloc(graph->copies, base->index.vector_size);
 	memcpy(copy, vector, base->index.vector_size);
 	ReleaseBuffer(buffer);
 	return copy;
@@ -457,6 +457,7 @@ mem_forget(VsGraph *base)
 
 	while (graph->nheld > 0)
 		ReleaseBuffer(graph->held[--graph->nheld]);
+	MemoryContextReset(graph->copies);
 }
 
 static bool
@@ -727,6 +728,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 		init_sketches(graph, context);
 	graph->known = MemoryContextAllocZero(context, sizeof(VsKnownRank) << KNOWN_BITS);
 	graph->held = MemoryContextAlloc(context, MAX_PINS * sizeof(Buffer));
+	graph->copies = AllocSetContextCreate(context, "vecstore build vectors", ALLOCSET_DEFAULT_SIZES);
 
 	/* All processes of the build together may pin a small share of the buffers. */
 	graph->max_pins = Min(MAX_PINS, NBuffers / (16 * (1 + max_parallel_maintenance_workers)));
@@ -1067,21 +1069,13 @@ vs_memgraph_shrink(VsMemGraph *graph)
 {
 	int			room = list_room(&graph->graph.index, 0);
 	VsCandidate *scratch = palloc(3 * room * sizeof(VsCandidate));
-	MemoryContext one = AllocSetContextCreate(CurrentMemoryContext, "vecstore shrink",
-											  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(one);
 	int64		first;
 	int64		end;
 
 	while (graph->degree < room && take_vertices(graph, &graph->shared->next_shrink, &first, &end))
 		for (int64 i = first; i < end; i++)
-		{
 			shrink_bottom(graph, i, scratch);
-			MemoryContextReset(one);	/* vectors that were copied */
-		}
 	graph->graph.index.degree = graph->degree;
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(one);
 	pfree(scratch);
 }
 

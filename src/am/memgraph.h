@@ -125,6 +125,7 @@ typedef struct VsMemGraph
 
 	Buffer	   *held;			/* pins on vectors given out */
 	int			nheld;
+	MemoryContext copies;		/* of vectors given out, beyond so many pins */
 	int			max_pins;		/* at once; of those held, and of those priced */
 } VsMemGraph;
 
