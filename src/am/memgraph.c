@@ -979,7 +979,7 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const void *vector,
 	return true;
 }
 
-/* ---- shrinking ---- */
+/* ---- counting and shrinking ---- */
 
 /* Vertices to be done next by one of all processes; false if there are none left. */
 static bool
@@ -1052,8 +1052,6 @@ vs_memgraph_count(VsMemGraph *graph)
 	int64		first;
 	int64		end;
 
-	if (graph->degree == list_room(&graph->graph.index, 0))
-		return;					/* nobody will ask */
 	while (take_vertices(graph, &graph->shared->next_count, &first, &end))
 		for (int64 i = first; i < end; i++)
 		{
@@ -1081,20 +1079,6 @@ vs_memgraph_shrink(VsMemGraph *graph)
 
 /* ---- connecting ---- */
 
-static void
-count_indegrees(VsMemGraph *graph, VsInDegrees *degrees)
-{
-	memset(degrees->counts, 0, degrees->size);
-	for (int64 i = 0; i < graph->shared->n; i++)
-	{
-		VsMemList  *list = &vs_memgraph_vertex(graph, i)->bottom;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int j = 0; j < list->n; j++)
-			vs_indegree_add(degrees, list->ids[j]);
-	}
-}
-
 void
 vs_memgraph_connect(VsMemGraph *graph)
 {
@@ -1105,7 +1089,11 @@ vs_memgraph_connect(VsMemGraph *graph)
 		return;
 	degrees.size = n;
 	degrees.counts = MemoryContextAllocHuge(CurrentMemoryContext, n);
-	count_indegrees(graph, &degrees);
+	for (int64 i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		degrees.counts[i] = Min(count_of(graph, i), 255);
+	}
 	vs_graph_connect(&graph->graph, graph->shared->entry, NULL, &degrees);
 	pfree(degrees.counts);
 }

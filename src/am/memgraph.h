@@ -163,18 +163,23 @@ extern bool vs_memgraph_insert(VsMemGraph *graph, VsSearch *search,
 							   const void *vector, const ItemPointerData *tid);
 
 /*
- * Shorten the lists to those of the index, which are shorter where codes take room: a
- * graph that is built with long lists and keeps the best of each finds more than one
- * that is built with short ones.  All processes together, once no vertex is added any
- * more: all count how many lists name each vertex, and then shrink.  Lists are as long as
- * the index's afterwards.
+ * Count how many lists name each vertex: all processes together, once no vertex is added
+ * any more.
  */
 extern void vs_memgraph_count(VsMemGraph *graph);
+
+/*
+ * Shorten the lists to those of the index, which are shorter where codes take room: a
+ * graph that is built with long lists and keeps the best of each finds more than one
+ * that is built with short ones.  All processes together, once all has been counted.
+ * Lists are as long as the index's afterwards.
+ */
 extern void vs_memgraph_shrink(VsMemGraph *graph);
 
 /*
  * See to it that a path leads from the entry to every vertex, as far as that
- * can be had by exchanging single links.  No other process may be at work.
+ * can be had by exchanging single links.  No other process may be at work, and all
+ * must have been counted.
  */
 extern void vs_memgraph_connect(VsMemGraph *graph);
 
