@@ -3,9 +3,12 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Vecstore qw(has_asan);
 
 my $node = PostgreSQL::Test::Cluster->new('build_memory');
 $node->init;
@@ -68,7 +71,7 @@ foreach my $case ([ 'none', 3000, '1536kB' ], [ 'rabitq', 6000, '2816kB' ])
 SKIP:
 {
 	skip 'memory is read in /proc', 2 unless -r '/proc/self/status';
-	skip 'memory: the address sanitizer keeps what is freed', 2 if ($ENV{TOOL} // '') eq 'asan';
+	skip 'memory: the address sanitizer keeps what is freed', 2 if has_asan();
 	my $status = "pg_read_file('/proc/self/status')";
 	my ($kilobytes, $said) = ('', '');
 	(undef, $kilobytes, $said) = $node->psql('postgres', qq{

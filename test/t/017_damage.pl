@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(change_page check_no_crash complete_sql create_functions damage_page first_error index_only_settings read_block);
+use Vecstore qw(check_changes check_no_crash complete_sql create_functions damage_page first_error index_only_settings read_block);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -78,8 +78,7 @@ foreach my $form (@forms)
 		FROM generate_series(1, $form->{rows}) i});
 }
 
-# Numbers that are well formed and cannot be, each by itself: [block, byte, new bytes, what the
-# check says].  Block 1 has vertices; the first one is the last on its page.
+# Block 1 has vertices; the first one is the last on its page.
 my $meta = 24;
 my $unfit = qr/What its metapage says does not fit together/;
 my $vertex = sub { return unpack('S', substr(read_block($_[0], 1), 24, 2)) & 0x7fff };
@@ -100,25 +99,15 @@ my @exact = (
 	[ 1, sub { $vertex->($_[0]) + 8 }, pack('S', 99), qr/Vertex/ ],
 	[ 1, sub { $vertex->($_[0]) + 10 }, pack('S', 99), qr/Vertex/ ]);
 
-foreach my $n (0 .. $#exact)
-{
-	$node->safe_psql('postgres', "CREATE TABLE exact$n AS SELECT * FROM rows_floats WHERE id <= 100; "
-		  . "CREATE INDEX exact${n}_idx ON exact$n USING vecstore (embedding vecstore_l2_ops) WITH ($forms[0]{with})");
-	push @{ $exact[$n] }, $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_idx')");
-}
-$node->stop;
-foreach my $exact (@exact)
-{
-	my ($block, $at, $bytes, undef, $file) = @$exact;
-
-	change_page($file, $block, ref $at ? $at->($file) : $at, $bytes);
-}
-$node->start;
-foreach my $n (0 .. $#exact)
-{
-	my (undef, undef, $err) = $node->psql('postgres', "SELECT vecstore_check('exact${n}_idx')");
-	like($err, $exact[$n][3], "change $n");
-}
+check_changes(
+	$node,
+	sub {
+		my ($table) = @_;
+		$node->safe_psql('postgres', "CREATE TABLE $table AS SELECT * FROM rows_floats WHERE id <= 100; "
+			  . "CREATE INDEX ${table}_idx ON $table USING vecstore (embedding vecstore_l2_ops) WITH ($forms[0]{with})");
+		return "${table}_idx";
+	},
+	'vecstore_check', @exact);
 
 my (%made, %found);
 foreach my $round (1 .. $rounds)

@@ -13,7 +13,7 @@ use lib $FindBin::Bin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(change_page check_no_crash damage_page first_error index_only_settings read_block try_statements);
+use Vecstore qw(check_changes check_no_crash damage_page first_error index_only_settings read_block try_statements);
 
 my $seed = $ENV{VECSTORE_SEED} // 1;
 my $rounds = $ENV{VECSTORE_ROUNDS} // 2;
@@ -99,67 +99,57 @@ $node->safe_psql('postgres', q{
 
 # ---- what one comparison alone sees ----
 
-# Numbers that are well formed and cannot be, each by itself.  A change is [page, byte, new
-# bytes, what the check says].  In the metapage stand counts, then the one segment.  Behind
-# the rows, of six bytes each, postings begin with the skip of a term; in it from byte 11 on
-# the bound of a block: the highest frequency, and the least length of those with a frequency
-# of more than 0 (from which lengths count), 1, 2, 3.  The last page of postings is not full.
+# In the metapage stand counts, then the one segment.  Behind the rows, of six bytes each,
+# postings begin with the skip of a term; in it from byte 11 on the bound of a block: the
+# highest frequency, and the least length of those with a frequency of more than 0 (from
+# which lengths count), 1, 2, 3.  The last page of postings is not full.
 my ($meta, $segment, $skip) = (24, 24 + 152, 24 + 400 * 6);
 my $counts = qr/\d+ segments, \d+ pending and \d+ free extents, blocks up to \d+/;
 my $parts = qr/the parts of the segment that begins at block \d+ do not fit its \d+ blocks/;
-my @exact = (
-	[ 'meta', $meta, pack('L', 1), qr/Block 0 is no metapage/ ],
-	[ 'meta', $meta + 4, pack('L', 99), qr/is of format 99, this vecstore reads/ ],
-	[ 'meta', $meta + 12, pack('L', 0), $counts ],
-	[ 'meta', $meta + 16, pack('L', 49), $counts ],
-	[ 'meta', $meta + 20, pack('L', 13), $counts ],
-	[ 'meta', $meta + 24, pack('L', 129), $counts ],
-	[ 'meta', $meta + 52, "\x07", qr/the version of the tokenizer is no text/ ],
-	[ 'meta', 12, pack('S', 1000), qr/the metapage, is of another size/ ],
-	[ 'meta', $segment, pack('L', 0), qr/a segment begins at block 0/ ],
-	[ 'meta', $segment, pack('L', 1000), qr/a segment begins at block 1000/ ],
-	[ 'meta', $segment + 4, pack('L', 0), qr/a segment begins at block 1 and has 0/ ],
-	[ 'meta', $segment + 8, pack('L', 0), qr/generation/ ],
-	[ 'meta', $segment + 12, pack('L', 399), $parts ],
-	[ 'meta', $segment + 12, pack('LL', 0, 0), $parts ],
-	[ 'meta', $segment + 20, pack('L', 0), $parts ],
-	[ 'meta', $segment + 24, pack('L', 0), $parts ],
-	[ 'meta', $segment + 32, pack('Q', 0), $parts ],
-	[ 'meta', $segment + 40, pack('Q', 0), $parts ],
-	[ 'meta', $segment + 40, pack('Q', 8193), $parts ],
-	[ 'meta', $segment + 48, pack('Q', 1), qr/words, not 1\b/ ],
-	[ 'first', $skip, pack('L', 400), qr/skip 0 of a term cannot be so/ ],
-	[ 'first', $skip + 4, pack('L', 1), qr/skip 0 of a term cannot be so/ ],
-	[ 'first', $skip + 8, pack('C', 33), qr/skip 0 of a term cannot be so/ ],
-	[ 'first', $skip + 9, pack('C', 25), qr/skip 0 of a term cannot be so/ ],
-	[ 'first', $skip + 10, pack('C', 9), qr/skip 0 of a term cannot be so/ ],
-	[ 'first', $skip + 11, pack('C', 0), qr/skip 0 of a term cannot be so/ ],
-	(map { [ 'first', $skip + $_, undef, qr/postings have frequencies to .* their skip says/ ] } 11, 13, 14, 15),
-	[ 'last', 12, undef, qr/Block \d+ has \d+ bytes, not \d+/ ]);
-
-foreach my $n (0 .. $#exact)
-{
-	$node->safe_psql('postgres', "CREATE TABLE exact$n AS SELECT * FROM rows WHERE id <= 400; "
-		  . "CREATE INDEX exact${n}_body_idx ON exact$n USING vecstore_bm25 (body)");
-	push @{ $exact[$n] }, $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('exact${n}_body_idx')");
-}
-$node->stop;
-foreach my $exact (@exact)
-{
-	my ($place, $at, $bytes, undef, $file) = @$exact;
+my $not_full = sub {
+	my ($file) = @_;
 	my %lower = map { $_ => unpack 'S', substr(read_block($file, $_), 12, 2) } 2 .. (-s $file) / $block_size - 1;
-	my ($last) = sort { $lower{$a} <=> $lower{$b} } keys %lower;
-	my $block = { meta => 0, first => 1, last => $last }->{$place};
+	return (sort { $lower{$a} <=> $lower{$b} } keys %lower)[0];
+};
+my @exact = (
+	[ 0, $meta, pack('L', 1), qr/Block 0 is no metapage/ ],
+	[ 0, $meta + 4, pack('L', 99), qr/is of format 99, this vecstore reads/ ],
+	[ 0, $meta + 12, pack('L', 0), $counts ],
+	[ 0, $meta + 16, pack('L', 49), $counts ],
+	[ 0, $meta + 20, pack('L', 13), $counts ],
+	[ 0, $meta + 24, pack('L', 129), $counts ],
+	[ 0, $meta + 52, "\x07", qr/the version of the tokenizer is no text/ ],
+	[ 0, 12, pack('S', 1000), qr/the metapage, is of another size/ ],
+	[ 0, $segment, pack('L', 0), qr/a segment begins at block 0/ ],
+	[ 0, $segment, pack('L', 1000), qr/a segment begins at block 1000/ ],
+	[ 0, $segment + 4, pack('L', 0), qr/a segment begins at block 1 and has 0/ ],
+	[ 0, $segment + 8, pack('L', 0), qr/generation/ ],
+	[ 0, $segment + 12, pack('L', 399), $parts ],
+	[ 0, $segment + 12, pack('LL', 0, 0), $parts ],
+	[ 0, $segment + 20, pack('L', 0), $parts ],
+	[ 0, $segment + 24, pack('L', 0), $parts ],
+	[ 0, $segment + 32, pack('Q', 0), $parts ],
+	[ 0, $segment + 40, pack('Q', 0), $parts ],
+	[ 0, $segment + 40, pack('Q', 8193), $parts ],
+	[ 0, $segment + 48, pack('Q', 1), qr/words, not 1\b/ ],
+	[ 1, $skip, pack('L', 400), qr/skip 0 of a term cannot be so/ ],
+	[ 1, $skip + 4, pack('L', 1), qr/skip 0 of a term cannot be so/ ],
+	[ 1, $skip + 8, pack('C', 33), qr/skip 0 of a term cannot be so/ ],
+	[ 1, $skip + 9, pack('C', 25), qr/skip 0 of a term cannot be so/ ],
+	[ 1, $skip + 10, pack('C', 9), qr/skip 0 of a term cannot be so/ ],
+	[ 1, $skip + 11, pack('C', 0), qr/skip 0 of a term cannot be so/ ],
+	(map { [ 1, $skip + $_, undef, qr/postings have frequencies to .* their skip says/ ] } 11, 13, 14, 15),
+	[ $not_full, 12, undef, qr/Block \d+ has \d+ bytes, not \d+/ ]);
 
-	change_page($file, $block, $at, $bytes);
-}
-$node->start;
-foreach my $n (0 .. $#exact)
-{
-	my ($place, $at, undef, $error) = @{ $exact[$n] };
-	my (undef, undef, $err) = $node->psql('postgres', "SELECT bm25_check('exact${n}_body_idx')");
-	like($err, $error, "change $n, in the $place page at byte $at");
-}
+check_changes(
+	$node,
+	sub {
+		my ($table) = @_;
+		$node->safe_psql('postgres', "CREATE TABLE $table AS SELECT * FROM rows WHERE id <= 400; "
+			  . "CREATE INDEX ${table}_body_idx ON $table USING vecstore_bm25 (body)");
+		return "${table}_body_idx";
+	},
+	'bm25_check', @exact);
 
 # ---- rounds ----
 

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Vecstore qw(build_index check_no_crash start_workload stop_workload wait_for_sessions);
+use Vecstore qw(build_index check_no_crash has_asan start_workload stop_workload wait_for_sessions);
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
@@ -118,7 +118,7 @@ foreach my $taken (3, 4)
 SKIP:
 {
 	skip 'memory is read in /proc', 3 unless -r "/proc/$$/status";
-	skip 'memory: the address sanitizer keeps what is freed', 3 if ($ENV{TOOL} // '') eq 'asan';
+	skip 'memory: the address sanitizer keeps what is freed', 3 if has_asan();
 	$primary->safe_psql('postgres', q{
 		CREATE TABLE rows (id int, body text) WITH (parallel_workers = 0);
 		INSERT INTO rows SELECT i, abs(hashint4(i) % 5000) || ' w' || abs(hashint4(-i) % 20000) || ' x' || i % 100 || ' all'

@@ -14,7 +14,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time usleep);
-use Vecstore qw(check_no_crash check_recall check_records create_functions index_only_settings wait_for_sessions);
+use Vecstore qw(check_no_crash check_recall check_records create_functions has_asan index_only_settings wait_for_sessions);
 
 my $dims = 300;
 my $rows = 600;
@@ -243,7 +243,7 @@ SKIP:
 	check_works($_) foreach 'full disk', 'full disk, records_idx', 'full disk, records_body_idx';
 
 	# The sanitizer ends a process that gets no more memory.
-	skip 'memory: the address sanitizer', 1 if ($ENV{TOOL} // '') eq 'asan';
+	skip 'memory: the address sanitizer', 1 if has_asan();
 
 	# Memory is used up: what a session may have more than it has after the same work; a
 	# scan, which gets along with that, than it has before.

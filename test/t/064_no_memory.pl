@@ -18,9 +18,9 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Vecstore qw(check_no_crash check_records create_records index_only_settings put_records);
+use Vecstore qw(check_no_crash check_records create_records has_asan index_only_settings put_records);
 
-plan skip_all => 'the address sanitizer has an allocator of its own' if ($ENV{TOOL} // '') eq 'asan';
+plan skip_all => 'the address sanitizer has an allocator of its own' if has_asan();
 
 my $places = $ENV{VECSTORE_FAULTS} // 8;
 my $only = $ENV{VECSTORE_WORK} // '';

@@ -13,12 +13,16 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT_OK = qw(
-  build_index change_page check_index check_no_crash check_recall check_records complete_sql
+  build_index check_changes check_index check_no_crash check_recall check_records complete_sql
   create_functions create_items create_record_indexes create_records damage_page
-  difference first_error index_only_settings is_running put_records query_vector
+  difference first_error has_asan index_only_settings is_running put_records query_vector
   read_block record_reads record_writes start_workload steady_workload stop_workload
   try_statements upgrade wait_for_sessions write_workload
 );
+
+# Does the address sanitizer watch the server?  Its allocator keeps what is freed, and ends a
+# process that gets nothing.
+sub has_asan { return ($ENV{TOOL} // '') eq 'asan'; }
 
 # Settings that leave the planner no way but the index to order by distance.
 my $index_only_settings =
@@ -545,6 +549,31 @@ sub change_page
 	$bytes //= chr(ord(substr($page, $at, 1)) ^ 1);
 	substr($page, $at, length $bytes) = $bytes;
 	write_block($file, $block, $page);
+	return;
+}
+
+# check_changes NODE, CREATE, CHECK, CHANGE...: numbers that are well formed and cannot be, each
+# by itself, on a page of an index of its own.  CREATE makes a table of a name, and gives the
+# name of its index; CHECK is the function that is to find the change: [block, byte, new bytes, what it says],
+# where block and byte may be functions of the file.
+sub check_changes
+{
+	my ($node, $create, $check, @changes) = @_;
+	my @indexes = map { $create->("exact$_") } 0 .. $#changes;
+	my @files = map { $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } @indexes;
+
+	$node->stop;
+	foreach my $n (0 .. $#changes)
+	{
+		my ($block, $at, $bytes) = map { ref ? $_->($files[$n]) : $_ } @{ $changes[$n] }[ 0 .. 2 ];
+		change_page($files[$n], $block, $at, $bytes);
+	}
+	$node->start;
+	foreach my $n (0 .. $#changes)
+	{
+		my (undef, undef, $err) = $node->psql('postgres', "SELECT $check('$indexes[$n]')");
+		like($err, $changes[$n][3], "change $n is found");
+	}
 	return;
 }
 
