@@ -280,15 +280,26 @@ vs_bm25_meta_commit(VsBm25MetaEdit *edit)
 
 /* ---- looks ---- */
 
+/*
+ * The next generation does not say it: what stands in the place of a segment may have got
+ * its extent, and so its generation, before the copy was made; and a segment all of whose
+ * rows are gone leaves without another one.
+ */
 bool
 vs_bm25_has_changed(Relation rel, const VsBm25Meta *meta)
 {
 	VsBm25Meta	now;
 
-	/* A segment all of whose rows are gone goes without a new one. */
 	vs_bm25_meta_read(rel, &now);
-	return now.next_generation != meta->next_generation || now.nsegments != meta->nsegments ||
-		now.npending != meta->npending;
+	if (now.nsegments != meta->nsegments || now.npending != meta->npending)
+		return true;
+	for (int i = 0; i < now.nsegments; i++)
+		if (now.segments[i].extent.generation != meta->segments[i].extent.generation)
+			return true;
+	for (int i = 0; i < now.npending; i++)
+		if (now.pending[i].generation != meta->pending[i].generation)
+			return true;
+	return false;
 }
 
 void

@@ -152,7 +152,7 @@ typedef struct VsBm25Look
 
 extern bool vs_bm25_look(VsBm25Look *look);
 
-/* Are there other segments or pending rows by now than a metapage says? */
+/* Are there other segments or pending extents by now than a copy of the metapage says? */
 extern bool vs_bm25_has_changed(Relation rel, const VsBm25Meta *meta);
 
 /*
