@@ -624,6 +624,19 @@ find_same(VsGraph *graph, const void *vector, const VsCandidate *cands, int n,
 	return false;
 }
 
+/*
+ * Neighbours of a new vertex on a level.  A choice of more begins with that of fewer, but
+ * where there are no more than it may have it is none.
+ */
+static int
+choose_links(VsGraph *graph, int level, const VsCandidate *cands, int n, VsCandidate *out)
+{
+	int			degree = VsDegree(&graph->index, level);
+	int			room = VsLinksRoom(&graph->index, level);
+
+	return vs_choose_neighbours(graph, cands, n, n > room ? room : degree, out);
+}
+
 bool
 vs_graph_find_links(VsSearch *search, const void *vector, int level,
 					VsCandidate entry, int entry_level,
@@ -652,9 +665,7 @@ vs_graph_find_links(VsSearch *search, const void *vector, int level,
 		if (l == 0 && find_same(graph, vector, cands, n, same))
 			found = true;
 		else
-			links[l].n = vs_choose_neighbours(graph, cands, n,
-											  VsDegree(&graph->index, l),
-											  links[l].cands);
+			links[l].n = choose_links(graph, l, cands, n, links[l].cands);
 		graph->forget(graph);
 	}
 	pfree(cands);

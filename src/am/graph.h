@@ -272,6 +272,13 @@ typedef struct VsMember
  */
 extern int	vs_choose_gone(VsMember *members, int n, VsMember *added);
 
+/*
+ * Most neighbours that are chosen for a new vertex on a level.  Where codes leave room
+ * for fewer than 2m, its own list has the first ones, and the others are asked for a
+ * link back all the same: the more lists name it, the better it is found.
+ */
+#define VsLinksRoom(index, level)	((level) == 0 ? 2 * (index)->m : (index)->m)
+
 /* The neighbours chosen for a new vertex, one list a level. */
 typedef struct VsLinks
 {
@@ -282,7 +289,7 @@ typedef struct VsLinks
 
 /*
  * Find the neighbours of a new vertex (algorithm 1): links[0..level], room for
- * VsDegree() each.  A vertex with the very same vector, if one turns up, is
+ * VsLinksRoom() each, the first VsDegree() for its own list.  A vertex with the very same vector, if one turns up, is
  * put into *same and the function returns false without choosing neighbours.
  */
 extern bool vs_graph_find_links(VsSearch *search, const void *vector, int level,

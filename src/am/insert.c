@@ -224,7 +224,7 @@ fill_list(const VsIndex *index, VsList list, VsId self, const void *vector,
 		  const VsLinks *links)
 {
 	vs_list_clear(index, &list);
-	for (int i = 0; i < links->n; i++)
+	for (int i = 0; i < Min(links->n, list.degree); i++)
 		if (links->cands[i].id != self && (index->bits == 0 || links->vectors[i]))
 			vs_list_put(index, &list, i, links->cands[i].id,
 						links->cands[i].cover == VS_COVERED,
@@ -243,7 +243,7 @@ get_vectors(VsInserter *inserter, VsLinks *links, int level)
 	for (int l = 0; l <= level && inserter->index.bits > 0; l++)
 	{
 		links[l].vectors = palloc(Max(links[l].n, 1) * sizeof(void *));
-		for (int i = 0; i < links[l].n; i++)
+		for (int i = 0; i < Min(links[l].n, VsDegree(&inserter->index, l)); i++)
 			links[l].vectors[i] = graph->vector(graph, links[l].cands[i].id);
 	}
 }
@@ -476,7 +476,8 @@ link_late(VsInserter *inserter, const void *vector, VsId id, VsVertex *vertex,
 	for (int l = 0; l <= vertex->level; l++)
 	{
 		drop_id(&links[l], id);
-		graph->replace(graph, &self, l, NULL, 0, links[l].cands, links[l].n);
+		graph->replace(graph, &self, l, NULL, 0, links[l].cands,
+					   Min(links[l].n, VsDegree(&inserter->index, l)));
 	}
 	vs_graph_link_back(graph, id, vertex->version, vertex->level, links);
 }
@@ -523,7 +524,7 @@ insert_vector(VsInserter *inserter, const void *vector, const ItemPointerData *t
 	VsId		id;
 
 	for (int l = 0; l <= level; l++)
-		links[l].cands = palloc(VsDegree(index, l) * sizeof(VsCandidate));
+		links[l].cands = palloc(VsLinksRoom(index, l) * sizeof(VsCandidate));
 	if (!vs_graph_find_links(&inserter->search, vector, level, entry,
 							 meta.entry_level, links, &same))
 		return add_tid(inserter, &same, tid);

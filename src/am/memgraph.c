@@ -951,7 +951,7 @@ vs_memgraph_insert(VsMemGraph *graph, VsSearch *search, const void *vector,
 	VsId		id;
 
 	for (int l = 0; l <= level; l++)
-		links[l].cands = palloc(VsDegree(index, l) * sizeof(VsCandidate));
+		links[l].cands = palloc(VsLinksRoom(index, l) * sizeof(VsCandidate));
 	if (!vs_graph_find_links(search, vector, level, entry, entry_level, links, &same))
 		return add_tid(graph, vs_memgraph_vertex(graph, same.id), tid);
 
