@@ -82,6 +82,30 @@ vs_extend(Relation rel, ForkNumber fork)
 #endif
 }
 
+/*
+ * Up to n zeroed blocks at the end of the main fork, with no pin left; returns how many.
+ * From 16 on the server adds many at once, which the file system does without writing.
+ */
+#define VS_EXTEND_AT_ONCE	64
+
+static inline int
+vs_extend_by(Relation rel, int n)
+{
+#if PG_VERSION_NUM >= 160000
+	Buffer		buffers[VS_EXTEND_AT_ONCE];
+	uint32		done = 0;
+
+	ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, 0, Min(n, VS_EXTEND_AT_ONCE),
+						buffers, &done);
+	for (uint32 i = 0; i < done; i++)
+		ReleaseBuffer(buffers[i]);
+	return done;
+#else
+	UnlockReleaseBuffer(vs_extend(rel, MAIN_FORKNUM));
+	return 1;
+#endif
+}
+
 /* The name of a relation's file, and a pin on a block still in some buffer. */
 #if PG_VERSION_NUM >= 160000
 #define vs_rel_number(rel)	((rel)->rd_locator.relNumber)

@@ -233,10 +233,11 @@ vs_build_lay_out(VsBuild *build)
 
 	vs_memgraph_connect(&build->graph);
 	plan_layout(build, layout);
-	for (BlockNumber block = graph->nblocks; block < layout->aux_block; block++)
+	while (graph->nblocks < layout->aux_block)
 	{
 		CHECK_FOR_INTERRUPTS();
-		vs_memgraph_extend(&build->graph, block);
+		vs_memgraph_extend(&build->graph,
+						   Min(graph->nblocks + VS_EXTEND_AT_ONCE, layout->aux_block) - 1);
 	}
 
 	writer.next = layout->aux_block;

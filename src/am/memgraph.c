@@ -183,13 +183,8 @@ vs_memgraph_extend(VsMemGraph *graph, BlockNumber block)
 		return;
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
 	while (shared->nblocks <= block)
-	{
-		Buffer		buffer = vs_extend(graph->rel, MAIN_FORKNUM);
-
-		Assert(BufferGetBlockNumber(buffer) == shared->nblocks);
-		UnlockReleaseBuffer(buffer);
-		shared->nblocks++;
-	}
+		shared->nblocks += vs_extend_by(graph->rel, block + 1 - shared->nblocks);
+	Assert(RelationGetNumberOfBlocks(graph->rel) == shared->nblocks);
 	LWLockRelease(&shared->lock);
 }
 
