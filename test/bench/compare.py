@@ -185,10 +185,10 @@ class Bench:
 
     # ---- search ----
 
-    def start_search(self, name, prefix, efs):
+    def start_search(self, name, prefix, efs, table=None):
         return subprocess.Popen(
             [self.annbench, "options='-c enable_seqscan=off'", prefix,
-             f"SELECT id FROM {table_of(name)} ORDER BY e <-> $1 LIMIT 10", SYSTEMS[name][2]]
+             f"SELECT id FROM {table or table_of(name)} ORDER BY e <-> $1 LIMIT 10", SYSTEMS[name][2]]
             + [str(e) for e in efs], text=True, stdout=subprocess.PIPE)
 
     @staticmethod
