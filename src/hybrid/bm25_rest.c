@@ -107,6 +107,8 @@ begin_pending(Source *source, Relation rel, const VsBm25Query *query, const VsBm
 	memset(source, 0, sizeof(Source));
 	source->tids = palloc(size * sizeof(ItemPointerData));
 	vs_bm25_pending_begin(&pending, rel, meta, stale);
+	for (int i = 0; query && i < query->n; i++)
+		vs_bm25_pending_want(&pending, query->terms[i].term, query->terms[i].length);
 	while (vs_bm25_pending_next(&pending, &document))
 	{
 		if (document.null != (query == NULL) ||
