@@ -625,8 +625,9 @@ find_same(VsGraph *graph, const void *vector, const VsCandidate *cands, int n,
 }
 
 /*
- * Neighbours of a new vertex on a level.  A choice of more begins with that of fewer, but
- * where there are no more than it may have it is none.
+ * Neighbours of a new vertex on a level.  The first ones of a choice of many are those of
+ * a choice of fewer; but candidates that all fit are not chosen from at all, so then the
+ * choice is that of its own list.
  */
 static int
 choose_links(VsGraph *graph, int level, const VsCandidate *cands, int n, VsCandidate *out)

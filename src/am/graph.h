@@ -284,13 +284,14 @@ typedef struct VsLinks
 {
 	int			n;
 	VsCandidate *cands;
-	const void **vectors;		/* theirs, once who writes codes has got them */
+	const void **vectors;		/* of those of its own list, once who writes codes has got them */
 } VsLinks;
 
 /*
  * Find the neighbours of a new vertex (algorithm 1): links[0..level], room for
- * VsLinksRoom() each, the first VsDegree() for its own list.  A vertex with the very same vector, if one turns up, is
- * put into *same and the function returns false without choosing neighbours.
+ * VsLinksRoom() each, the first VsDegree() for its own list.  A vertex with the very
+ * same vector, if one turns up, is put into *same and the function returns false
+ * without choosing neighbours.
  */
 extern bool vs_graph_find_links(VsSearch *search, const void *vector, int level,
 								VsCandidate entry, int entry_level,
