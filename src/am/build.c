@@ -413,7 +413,7 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);
 	build->members = MemoryContextAlloc(build->context,
-										VsMemDegree(&build->index) * sizeof(VsCandidate));
+										VsLinksRoom(&build->index, 0) * sizeof(VsCandidate));
 
 	/* The graph's memory lasts until all who came before its end let go of it. */
 	phase = BarrierAttach(&shared->barrier);

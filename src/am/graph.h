@@ -273,9 +273,10 @@ typedef struct VsMember
 extern int	vs_choose_gone(VsMember *members, int n, VsMember *added);
 
 /*
- * Most neighbours that are chosen for a new vertex on a level.  Where codes leave room
- * for fewer than 2m, its own list has the first ones, and the others are asked for a
- * link back all the same: the more lists name it, the better it is found.
+ * Most neighbours that are chosen for a new vertex on a level.  A list in memory has
+ * places for all (see vs_memgraph_shrink()).  Where codes leave room for fewer than 2m on
+ * pages, the list there has the first ones, and the others are asked for a link back all
+ * the same: the more lists name a vertex, the better it is found.
  */
 #define VsLinksRoom(index, level)	((level) == 0 ? 2 * (index)->m : (index)->m)
 

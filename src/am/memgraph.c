@@ -48,18 +48,11 @@
 
 /* ---- where things are ---- */
 
-/* Places of a list; see vs_memgraph_shrink(). */
-static inline int
-list_room(const VsIndex *index, int level)
-{
-	return level == 0 ? VsMemDegree(index) : index->m;
-}
-
 static Size
 list_bytes(const VsIndex *index, int level)
 {
 	return offsetof(VsMemList, ids) +
-		MAXALIGN(list_room(index, level) * (sizeof(VsId) + sizeof(float) + sizeof(uint8)));
+		MAXALIGN(VsLinksRoom(index, level) * (sizeof(VsId) + sizeof(float) + sizeof(uint8)));
 }
 
 static inline float *
@@ -287,7 +280,7 @@ mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *vertex = vs_memgraph_vertex(graph, id);
-	int			room = list_room(&base->index, level);
+	int			room = VsLinksRoom(&base->index, level);
 	VsMemList  *list;
 	int			n;
 
@@ -473,7 +466,7 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *there = vs_memgraph_vertex(graph, vertex->id);
 	VsMemList  *list = list_of(graph, there, level);
-	int			room = list_room(&base->index, level);
+	int			room = VsLinksRoom(&base->index, level);
 	bool		same;
 
 	SpinLockAcquire(&there->lock);
@@ -509,7 +502,7 @@ append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int level
 			  VsCandidate added, bool *there)
 {
 	const VsIndex *index = &graph->graph.index;
-	int			room = list_room(index, level);
+	int			room = VsLinksRoom(index, level);
 	bool		appended = false;
 
 	SpinLockAcquire(&vertex->lock);
@@ -612,7 +605,7 @@ mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
 		if (place == n)
 			break;
 		*gone = old[place].id;
-		linked = replace_member(there, list, list_room(&base->index, level), old, n, members, place,
+		linked = replace_member(there, list, VsLinksRoom(&base->index, level), old, n, members, place,
 								added, one.covered);
 	}
 	pfree(old);
@@ -695,7 +688,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 
 	memset(graph, 0, sizeof(VsMemGraph));
 	graph->graph.index = *index;
-	graph->graph.index.degree = list_room(index, 0);
+	graph->graph.index.degree = VsLinksRoom(index, 0);
 	graph->degree = index->degree;
 	graph->graph.kernel = vs_kernel(vs_graph_metric(index));
 	graph->graph.bytes_kernel = index->bits > 0 ? vs_bytes_kernel(VS_RANK_L2) : NULL;
@@ -1020,7 +1013,7 @@ keep_seldom_named(VsMemGraph *graph, const VsCandidate *cands, int n,
 static void
 shrink_bottom(VsMemGraph *graph, VsId id, VsCandidate *scratch)
 {
-	int			room = list_room(&graph->graph.index, 0);
+	int			room = VsLinksRoom(&graph->graph.index, 0);
 	VsCandidate *old = scratch;
 	VsCandidate *cands = scratch + room;
 	VsCandidate *chosen = scratch + 2 * room;
@@ -1060,7 +1053,7 @@ vs_memgraph_count(VsMemGraph *graph)
 void
 vs_memgraph_shrink(VsMemGraph *graph)
 {
-	int			room = list_room(&graph->graph.index, 0);
+	int			room = VsLinksRoom(&graph->graph.index, 0);
 	VsCandidate *scratch = palloc(3 * room * sizeof(VsCandidate));
 	int64		first;
 	int64		end;

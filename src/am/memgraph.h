@@ -59,9 +59,6 @@ typedef struct VsSketch
 	uint8		code[FLEXIBLE_ARRAY_MEMBER];
 } VsSketch;
 
-/* Neighbours of a vertex on level 0 while the graph grows. */
-#define VsMemDegree(index)	(2 * (index)->m)
-
 /* Directories of chunks, one for each kind of thing. */
 #define VS_MEM_DIRECTORIES	3
 
