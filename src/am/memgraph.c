@@ -35,7 +35,7 @@
 #define MAX_CHUNK_BYTES	((Size) 512 * 1024)
 
 /* log2 of the ranks that are remembered of one search. */
-#define KNOWN_BITS		11
+#define KNOWN_BITS		12
 
 /* Bits a coordinate of a sketch, and where a vector is so long that sketches pay. */
 #define SKETCH_BITS		1
@@ -47,6 +47,21 @@
 #define VERTICES_AT_ONCE	64
 
 /* ---- where things are ---- */
+
+/*
+ * Coordinates that a sketch is of: all, unless the code would end with a cache line;
+ * then its last bytes make room for the factors.
+ */
+static int
+sketch_dims(const VsIndex *index)
+{
+	Size		code = vs_rabitq_code_bytes(index->padded, SKETCH_BITS);
+	Size		past = (offsetof(VsSketch, code) + code) % LINE_BYTES;
+
+	if (past == 0 || past > offsetof(VsSketch, code))
+		return index->padded;
+	return index->padded - 8 * past / SKETCH_BITS;
+}
 
 static Size
 list_bytes(const VsIndex *index, int level)
@@ -312,7 +327,7 @@ mem_begin(VsGraph *base, const void *vector)
 	graph->nbegun++;
 	if (graph->shared->sketched)
 	{
-		vs_rabitq_query_init_bytes(graph->sketch_query, SKETCH_BITS, base->index.padded, vector);
+		vs_rabitq_query_init_bytes(graph->sketch_query, SKETCH_BITS, sketch_dims(&base->index), vector);
 		graph->origin_rank = vs_graph_rank(base, vector, graph->origin);
 	}
 }
@@ -324,18 +339,33 @@ known_place(VsMemGraph *graph, VsId id)
 	return &graph->known[(id * 0x9E3779B1u) >> (32 - KNOWN_BITS)];
 }
 
+static inline void
+note_rank(VsMemGraph *graph, VsId id, float rank)
+{
+	*known_place(graph, id) = (VsKnownRank) {
+		.id = id,.vector = graph->nbegun,.rank = rank
+	};
+}
+
 /*
- * The rank of a vertex against the vector at hand.  The search has computed most of
- * those that linking asks for: neighbours of its neighbours.
+ * The rank of a vertex against the vector at hand, or what its sketch says of it.  The
+ * search has computed most of those that linking asks for: neighbours of its neighbours.
  */
 static float
 rank_of(VsMemGraph *graph, VsId id)
 {
 	const VsKnownRank *known = known_place(graph, id);
+	const VsSketch *sketch;
+	float		rank;
 
 	if (known->id == id && known->vector == graph->nbegun)
 		return known->rank;
-	return vs_graph_rank(&graph->graph, graph->begun, mem_vector(&graph->graph, id));
+	if (!graph->shared->sketched)
+		return vs_graph_rank(&graph->graph, graph->begun, mem_vector(&graph->graph, id));
+	sketch = sketch_of(graph, id);
+	vs_rabitq_estimate_each(graph->sketch_query, graph->origin_rank, &sketch->factors,
+							sketch->code, 1, &rank);
+	return rank;
 }
 
 /* Price at most max_pins vertices. */
@@ -356,9 +386,7 @@ price_some(VsMemGraph *graph, const void *query, VsCandidate *cands, int n)
 			vectors[i] = pinned_vector(graph, pins[i], cands[i].id);
 		cands[i].rank = vs_graph_rank(&graph->graph, query, vectors[i]);
 		if (query == graph->begun)
-			*known_place(graph, cands[i].id) = (VsKnownRank) {
-				.id = cands[i].id,.vector = graph->nbegun,.rank = cands[i].rank
-			};
+			note_rank(graph, cands[i].id, cands[i].rank);
 		if (BufferIsValid(pins[i]))
 			ReleaseBuffer(pins[i]);
 	}
@@ -392,7 +420,7 @@ static void
 mem_estimate(VsGraph *base, VsCandidate *vertex, VsCandidate *others, int n)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
-	Size		bytes = vs_rabitq_code_bytes(base->index.padded, SKETCH_BITS);
+	Size		bytes = vs_rabitq_code_bytes(sketch_dims(&base->index), SKETCH_BITS);
 
 	for (int i = 0; i < n; i++)
 		for (Size line = 0; line < graph->sketch_bytes; line += LINE_BYTES)
@@ -408,7 +436,10 @@ mem_estimate(VsGraph *base, VsCandidate *vertex, VsCandidate *others, int n)
 	vs_rabitq_estimate_each(graph->sketch_query, graph->origin_rank, graph->factors, graph->codes,
 							n, graph->estimates);
 	for (int i = 0; i < n; i++)
+	{
 		others[i].rank = graph->estimates[i];
+		note_rank(graph, others[i].id, others[i].rank);
+	}
 }
 
 /*
@@ -628,7 +659,7 @@ vs_memgraph_sketch_bytes(const VsIndex *index)
 	if (index->bits == 0 || index->padded < SKETCH_DIMS)
 		return 0;
 	return TYPEALIGN(LINE_BYTES, offsetof(VsSketch, code) +
-					 vs_rabitq_code_bytes(index->padded, SKETCH_BITS));
+					 vs_rabitq_code_bytes(sketch_dims(index), SKETCH_BITS));
 }
 
 Size
@@ -664,7 +695,7 @@ init_sketches(VsMemGraph *graph, MemoryContext context)
 {
 	const VsIndex *index = &graph->graph.index;
 	int			max = VsDegree(index, 0);
-	Size		code = vs_rabitq_code_bytes(index->padded, SKETCH_BITS);
+	Size		code = vs_rabitq_code_bytes(sketch_dims(index), SKETCH_BITS);
 
 	graph->graph.estimate = mem_estimate;
 	graph->sketch_bytes = vs_memgraph_sketch_bytes(index);
@@ -674,7 +705,7 @@ init_sketches(VsMemGraph *graph, MemoryContext context)
 												 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	graph->origin = MemoryContextAllocZero(context, vs_bytes_size(index->padded));
 	graph->sketch_query = MemoryContextAlloc(context,
-											 vs_rabitq_query_size(SKETCH_BITS, index->padded));
+											 vs_rabitq_query_size(SKETCH_BITS, sketch_dims(index)));
 	graph->factors = MemoryContextAlloc(context, max * sizeof(VsRabitqFactors));
 	graph->codes = MemoryContextAlloc(context, max * code);
 	graph->estimates = MemoryContextAlloc(context, max * sizeof(float));
@@ -845,6 +876,23 @@ make_room(VsMemGraph *graph, int64 n)
 }
 
 /*
+ * Coordinates of a rotated vector are alike: what a code of some of them says of their
+ * product with a query's goes for all, in proportion.
+ */
+static void
+make_sketch(VsMemGraph *graph, const VsBytes *vector, VsSketch *sketch)
+{
+	VsRabitqFactors factors = vs_rabitq_encode_bytes(VS_RANK_L2, SKETCH_BITS,
+													 sketch_dims(&graph->graph.index),
+													 vector, graph->origin, sketch->code);
+	float		square = vector->step * vector->step * vector->square;
+
+	factors.rescale *= factors.add > 0 ? square / factors.add : 1;
+	factors.add = square;
+	sketch->factors = factors;
+}
+
+/*
  * A new vertex without links; VS_INVALID_ID if memory has run out.
  */
 static VsId
@@ -883,12 +931,7 @@ new_vertex(VsMemGraph *graph, const void *vector, int level, const ItemPointerDa
 	ItemPointerSetInvalid(&vertex->upper_place);
 	ItemPointerSetInvalid(&vertex->overflow_place);
 	if (graph->shared->sketched)
-	{
-		VsSketch   *sketch = sketch_of(graph, id);
-
-		sketch->factors = vs_rabitq_encode_bytes(VS_RANK_L2, SKETCH_BITS, index->padded,
-												 vector, graph->origin, sketch->code);
-	}
+		make_sketch(graph, vector, sketch_of(graph, id));
 	place = (void *) vs_memgraph_vector(graph, id);
 	if (place)
 		memcpy(place, vector, index->vector_size);
