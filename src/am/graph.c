@@ -1159,19 +1159,18 @@ recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
 }
 
 /*
- * Drop those of a mended list that nearer members cover and that were not in the old
- * list, as long as half of the places stay taken; returns how many are left.  A place
- * filled costs a code in the log; inserts fill it for nothing, and searches hardly miss
- * a covered member.
+ * Drop the farthest of those members of a mended list that were not in the old one, and
+ * that nearer ones cover unless all may go, as long as more than keep are left; returns
+ * how many those are.
  */
 static int
-drop_covered(VsCandidate *list, int n, int max, const VsCandidate *old, int nold)
+drop_new(VsCandidate *list, int n, int keep, bool all, const VsCandidate *old, int nold)
 {
-	int			spare = n - max / 2;
+	int			spare = n - keep;
 	int			left = 0;
 
 	for (int i = n - 1; i >= 0 && spare > 0; i--)
-		if (list[i].cover == VS_COVERED && !vs_candidates_have(old, nold, list[i].id))
+		if ((all || list[i].cover == VS_COVERED) && !vs_candidates_have(old, nold, list[i].id))
 		{
 			list[i].id = VS_INVALID_ID;
 			spare--;
@@ -1180,6 +1179,18 @@ drop_covered(VsCandidate *list, int n, int max, const VsCandidate *old, int nold
 		if (list[i].id != VS_INVALID_ID)
 			list[left++] = list[i];
 	return left;
+}
+
+/*
+ * A place filled costs a code in the log; inserts fill it for nothing.  Searches hardly
+ * miss a covered member as long as half of the places stay taken, nor any new one where
+ * three quarters of what HNSW asks for are there.
+ */
+static int
+leave_places(const VsIndex *index, VsCandidate *list, int n, const VsCandidate *old, int nold)
+{
+	n = drop_new(list, n, VsDegree(index, 0) / 2, false, old, nold);
+	return drop_new(list, n, VsLinksRoom(index, 0) * 3 / 4, true, old, nold);
 }
 
 /*
@@ -1239,7 +1250,7 @@ vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level, const VsIdSet *de
 		if (n < 0)
 			break;
 		if (level == 0)
-			n = drop_covered(list, n, max, old, nold);
+			n = leave_places(&graph->index, list, n, old, nold);
 		mended = graph->replace(graph, &vertex, level, old, nold, list, n);
 		if (mended && level == 0)
 			recount(degrees, old, nold, list, n);
