@@ -49,8 +49,8 @@
 /* ---- where things are ---- */
 
 /*
- * Coordinates that a sketch is of: all, unless the code would end with a cache line;
- * then its last bytes make room for the factors.
+ * Coordinates that a sketch is of: all, unless only its last bytes would lie on one more
+ * cache line, as at 1,024 and 1,536.
  */
 static int
 sketch_dims(const VsIndex *index)
@@ -876,23 +876,6 @@ make_room(VsMemGraph *graph, int64 n)
 }
 
 /*
- * Coordinates of a rotated vector are alike: what a code of some of them says of their
- * product with a query's goes for all, in proportion.
- */
-static void
-make_sketch(VsMemGraph *graph, const VsBytes *vector, VsSketch *sketch)
-{
-	VsRabitqFactors factors = vs_rabitq_encode_bytes(VS_RANK_L2, SKETCH_BITS,
-													 sketch_dims(&graph->graph.index),
-													 vector, graph->origin, sketch->code);
-	float		square = vector->step * vector->step * vector->square;
-
-	factors.rescale *= factors.add > 0 ? square / factors.add : 1;
-	factors.add = square;
-	sketch->factors = factors;
-}
-
-/*
  * A new vertex without links; VS_INVALID_ID if memory has run out.
  */
 static VsId
@@ -931,7 +914,12 @@ new_vertex(VsMemGraph *graph, const void *vector, int level, const ItemPointerDa
 	ItemPointerSetInvalid(&vertex->upper_place);
 	ItemPointerSetInvalid(&vertex->overflow_place);
 	if (graph->shared->sketched)
-		make_sketch(graph, vector, sketch_of(graph, id));
+	{
+		VsSketch   *sketch = sketch_of(graph, id);
+
+		sketch->factors = vs_rabitq_encode_bytes(VS_RANK_L2, SKETCH_BITS, sketch_dims(index),
+												 vector, graph->origin, sketch->code);
+	}
 	place = (void *) vs_memgraph_vector(graph, id);
 	if (place)
 		memcpy(place, vector, index->vector_size);

@@ -74,7 +74,14 @@ vs_rabitq_code_bytes(int padded, int bits)
 	return (size_t) padded * bits / 8;
 }
 
-/* Encode a neighbour relative to the centre; from floats, or from bytes. */
+/*
+ * Encode a neighbour relative to the centre; from floats, or from bytes.
+ *
+ * Of bytes, and relative to the origin, a code may be of the first coordinates alone,
+ * if padded says so, here and for the query: a rotated vector's are alike, so what
+ * those say of the product of two vectors goes for all.  That is without bias, too; what
+ * is left out adds to the error, which vs_rabitq_error() does not know.
+ */
 extern VsRabitqFactors vs_rabitq_encode(VsRankKind kind, int bits, int padded,
 										const float *neighbour, const float *centre,
 										uint8_t *code);
