@@ -1159,9 +1159,9 @@ recount(VsInDegrees *degrees, const VsCandidate *old, int nold,
 }
 
 /*
- * Drop the farthest of those members of a mended list that were not in the old one, and
- * that nearer ones cover unless all may go, as long as more than keep are left; returns
- * how many those are.
+ * Drop the farthest of the members of a mended list that were not in the old one, if all
+ * of those may go, or else of those that nearer ones cover, as long as more than keep
+ * are left; returns how many are.
  */
 static int
 drop_new(VsCandidate *list, int n, int keep, bool all, const VsCandidate *old, int nold)
@@ -1182,15 +1182,17 @@ drop_new(VsCandidate *list, int n, int keep, bool all, const VsCandidate *old, i
 }
 
 /*
- * A place filled costs a code in the log; inserts fill it for nothing.  Searches hardly
- * miss a covered member as long as half of the places stay taken, nor any new one where
- * three quarters of what HNSW asks for are there.
+ * Inserts fill places for nothing.  Searches hardly miss a covered member as long as half
+ * of the places stay taken, nor any new one, which costs a code in the log where there
+ * are codes, as long as three quarters of what HNSW asks for are there.
  */
 static int
 leave_places(const VsIndex *index, VsCandidate *list, int n, const VsCandidate *old, int nold)
 {
 	n = drop_new(list, n, VsDegree(index, 0) / 2, false, old, nold);
-	return drop_new(list, n, VsLinksRoom(index, 0) * 3 / 4, true, old, nold);
+	if (index->bits > 0)
+		n = drop_new(list, n, VsLinksRoom(index, 0) * 3 / 4, true, old, nold);
+	return n;
 }
 
 /*
