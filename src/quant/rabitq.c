@@ -398,6 +398,10 @@ BYTE_CODES(plain, )
 BYTE_CODES(avx2, VS_TARGET_AVX2_SAME_BITS)
 #endif
 
+/*
+ * Squares are stored with the vectors, so lengths are those of all coordinates even where
+ * the code is of the first ones: rescale then makes up for the others.
+ */
 static EncodeSums
 encode_bytes(int bits, int padded, const VsBytes *o, const VsBytes *c, uint8_t *code)
 {
