@@ -64,6 +64,12 @@ sketch_dims(const VsIndex *index)
 }
 
 static Size
+sketch_code_bytes(const VsIndex *index)
+{
+	return vs_rabitq_code_bytes(sketch_dims(index), SKETCH_BITS);
+}
+
+static Size
 list_bytes(const VsIndex *index, int level)
 {
 	return offsetof(VsMemList, ids) +
@@ -420,7 +426,7 @@ static void
 mem_estimate(VsGraph *base, VsCandidate *vertex, VsCandidate *others, int n)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
-	Size		bytes = vs_rabitq_code_bytes(sketch_dims(&base->index), SKETCH_BITS);
+	Size		bytes = sketch_code_bytes(&base->index);
 
 	for (int i = 0; i < n; i++)
 		for (Size line = 0; line < graph->sketch_bytes; line += LINE_BYTES)
@@ -658,8 +664,7 @@ vs_memgraph_sketch_bytes(const VsIndex *index)
 {
 	if (index->bits == 0 || index->padded < SKETCH_DIMS)
 		return 0;
-	return TYPEALIGN(LINE_BYTES, offsetof(VsSketch, code) +
-					 vs_rabitq_code_bytes(sketch_dims(index), SKETCH_BITS));
+	return TYPEALIGN(LINE_BYTES, offsetof(VsSketch, code) + sketch_code_bytes(index));
 }
 
 Size
@@ -695,7 +700,6 @@ init_sketches(VsMemGraph *graph, MemoryContext context)
 {
 	const VsIndex *index = &graph->graph.index;
 	int			max = VsDegree(index, 0);
-	Size		code = vs_rabitq_code_bytes(sketch_dims(index), SKETCH_BITS);
 
 	graph->graph.estimate = mem_estimate;
 	graph->sketch_bytes = vs_memgraph_sketch_bytes(index);
@@ -707,7 +711,7 @@ init_sketches(VsMemGraph *graph, MemoryContext context)
 	graph->sketch_query = MemoryContextAlloc(context,
 											 vs_rabitq_query_size(SKETCH_BITS, sketch_dims(index)));
 	graph->factors = MemoryContextAlloc(context, max * sizeof(VsRabitqFactors));
-	graph->codes = MemoryContextAlloc(context, max * code);
+	graph->codes = MemoryContextAlloc(context, max * sketch_code_bytes(index));
 	graph->estimates = MemoryContextAlloc(context, max * sizeof(float));
 }
 

@@ -81,7 +81,7 @@ typedef struct VsMemShared
 	VsArenaPtr	chunks[FLEXIBLE_ARRAY_MEMBER];	/* of vertices, of vectors, of sketches */
 } VsMemShared;
 
-/* A rank that was computed, against the vector at hand. */
+/* A rank that was computed, or estimated by a sketch, against the vector at hand. */
 typedef struct VsKnownRank
 {
 	VsId		id;

@@ -99,16 +99,23 @@ new_bytes(int padded, const float *rotated)
 	return bytes;
 }
 
+/* A query of the first coordinates of a vector, so many of them as are coded. */
 static VsRabitqQuery *
-new_query(int bits, int padded, const float *rotated)
+new_query_of_first(int bits, int padded, int coded, const float *rotated)
 {
-	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, padded));
+	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, coded));
 	VsBytes    *bytes = new_bytes(padded, rotated);
 
 	assert_non_null(query);
-	vs_rabitq_query_init_bytes(query, bits, padded, bytes);
+	vs_rabitq_query_init_bytes(query, bits, coded, bytes);
 	free(bytes);
 	return query;
+}
+
+static VsRabitqQuery *
+new_query(int bits, int padded, const float *rotated)
+{
+	return new_query_of_first(bits, padded, padded, rotated);
 }
 
 static double
@@ -1042,6 +1049,19 @@ add_error(Errors *errors, double error, double deviation)
 	errors->beyond += fabs(z) > 1.9;
 }
 
+static double
+mean_of(const Errors *errors)
+{
+	return errors->sum / errors->n;
+}
+
+/* The share within 1.9 standard deviations. */
+static double
+inside_of(const Errors *errors)
+{
+	return 1.0 - (double) errors->beyond / errors->n;
+}
+
 /* One estimate through codes, packed factors and a list of one. */
 static void
 one_estimate(VsRankKind kind, int bits, int padded, const float *o, const float *c,
@@ -1069,6 +1089,17 @@ one_estimate(VsRankKind kind, int bits, int padded, const float *o, const float 
 			  vs_rabitq_error(query, factors.rescale, (float) sqrt(to_centre)));
 	free(query);
 	free(code);
+}
+
+/* The trial's rotation of n vectors, one behind the other in rotated. */
+static void
+turn(int trial, int dim, const float *const *vectors, int n, float *rotated)
+{
+	VsRotation *rotation = new_rotation(dim, 1000 + trial);
+
+	for (int i = 0; i < n; i++)
+		vs_rotate(rotation, vectors[i], rotated + i * vs_rotation_padded(dim));
+	free(rotation);
 }
 
 /*
@@ -1101,17 +1132,12 @@ test_estimate_unbiased(void **state)
 
 				for (int trial = 0; trial < 1500; trial++)
 				{
-					VsRotation *rotation = new_rotation(dim, 1000 + trial);
-
-					vs_rotate(rotation, o, rotated);
-					vs_rotate(rotation, c, rotated + padded);
-					vs_rotate(rotation, q, rotated + 2 * padded);
+					turn(trial, dim, (const float *[]) {o, c, q}, 3, rotated);
 					one_estimate(kind, all_bits[b], padded, rotated, rotated + padded,
 								 rotated + 2 * padded, &errors);
-					free(rotation);
 				}
-				inside = 1.0 - (double) errors.beyond / errors.n;
-				mean = errors.sum / errors.n;
+				inside = inside_of(&errors);
+				mean = mean_of(&errors);
 				if (inside < 0.92 || inside > 0.999 || fabs(mean) > 4.5 / sqrt(errors.n))
 					fail_msg("dim %d bits %d kind %d: mean %.3f deviations, %.3f inside the bound",
 							 dim, all_bits[b], kind, mean, inside);
@@ -1189,10 +1215,10 @@ test_estimate_real(void **state)
 				one_estimate(VS_RANK_L2, all_bits[b], padded, rows + o * padded,
 							 rows + c * padded, rows + q * padded, &errors);
 		}
-		inside = 1.0 - (double) errors.beyond / errors.n;
-		if (inside < 0.90 || fabs(errors.sum / errors.n) > 0.1)
+		inside = inside_of(&errors);
+		if (inside < 0.90 || fabs(mean_of(&errors)) > 0.1)
 			fail_msg("bits %d: mean %.3f deviations, %.3f inside the bound",
-					 all_bits[b], errors.sum / errors.n, inside);
+					 all_bits[b], mean_of(&errors), inside);
 	}
 	free(rows);
 	free(rotation);
@@ -1207,24 +1233,20 @@ one_estimate_of_first(int bits, int padded, int coded, const float *o, const flo
 {
 	float	   *nowhere = new_floats(padded);
 	uint8_t    *code = malloc(vs_rabitq_code_bytes(coded, bits));
-	VsRabitqQuery *query = malloc(vs_rabitq_query_size(bits, coded));
+	VsRabitqQuery *query = new_query_of_first(bits, padded, coded, q);
 	VsBytes    *vector = new_bytes(padded, o);
-	VsBytes    *asked = new_bytes(padded, q);
 	VsBytes    *origin;
 	VsRabitqFactors factors;
 	float		rank;
 
 	assert_non_null(code);
-	assert_non_null(query);
 	memset(nowhere, 0, padded * sizeof(float));
 	origin = new_bytes(padded, nowhere);
 	factors = vs_rabitq_encode_bytes(VS_RANK_L2, bits, coded, vector, origin, code);
-	vs_rabitq_query_init_bytes(query, bits, coded, asked);
 	vs_rabitq_estimate_each(query, (float) dot(q, q, padded), &factors, code, 1, &rank);
 	add_error(errors, rank - l2_squared(q, o, padded),
 			  vs_rabitq_error(query, factors.rescale, (float) sqrt(dot(q, q, padded))));
 	free(origin);
-	free(asked);
 	free(vector);
 	free(query);
 	free(code);
@@ -1256,15 +1278,11 @@ test_estimate_of_first(void **state)
 
 			for (int trial = 0; trial < 1500; trial++)
 			{
-				VsRotation *rotation = new_rotation(dim, 1000 + trial);
-
-				vs_rotate(rotation, o, rotated);
-				vs_rotate(rotation, q, rotated + dim);
+				turn(trial, dim, (const float *[]) {o, q}, 2, rotated);
 				one_estimate_of_first(all_bits[b], dim, dims[k][1], rotated, rotated + dim, &errors);
-				free(rotation);
 			}
-			inside = 1.0 - (double) errors.beyond / errors.n;
-			mean = errors.sum / errors.n;
+			inside = inside_of(&errors);
+			mean = mean_of(&errors);
 			if (fabs(mean) > 4.5 * sqrt(errors.square) / errors.n ||
 				(all_bits[b] == 1 && inside < 0.92))
 				fail_msg("%d of %d coordinates, bits %d: mean %.3f deviations, %.3f inside the bound",
