@@ -144,6 +144,15 @@ vs_extend_by(Relation rel, int n)
 #define VS_HAVE_EXPLAIN_HOOK
 #endif
 
+/* ExecutorRun() was told until 17 whether it will be called again. */
+#if PG_VERSION_NUM >= 180000
+#define VS_RUN_ONCE_PARAMETER
+#define VS_RUN_ONCE_ARGUMENT
+#else
+#define VS_RUN_ONCE_PARAMETER	, bool once
+#define VS_RUN_ONCE_ARGUMENT	, once
+#endif
+
 /*
  * A path not to be taken costs infinitely much.  18 compares how many nodes are
  * disabled (enable_seqscan = off makes it one) before it compares costs.

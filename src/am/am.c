@@ -9,6 +9,7 @@
 
 #include "access/reloptions.h"
 #include "am/am.h"
+#include "am/limit.h"
 #include "am/stats.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
@@ -75,6 +76,7 @@ vs_am_init(void)
 							 &vs_explain, false, PGC_USERSET, 0, NULL, NULL, NULL);
 
 	vs_stats_init();
+	vs_limit_init();
 }
 
 static bytea *

@@ -98,4 +98,7 @@ extern void vs_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 extern bool vs_gettuple(IndexScanDesc scan, ScanDirection dir);
 extern void vs_endscan(IndexScanDesc scan);
 
+/* Tell a scan that no plan is for how many rows will be wanted of it. */
+extern void vs_scan_want(IndexScanDesc scan, int64 rows);
+
 #endif							/* VECSTORE_AM_H */

@@ -34,6 +34,15 @@
 /* While a vertex is expanded, memory is asked for so many that may be next. */
 #define LOOK_AHEAD			3
 
+/*
+ * Where it is known how many of ef vertices are wanted: the intrinsic dimension
+ * that data are taken to have, and the share of the others that are expanded at
+ * least.  With 24, a search finds about as much as one for all ef; data have
+ * 21 to 26 (docs/benchmarks.md).
+ */
+#define INTRINSIC_DIMS		24
+#define ENOUGH_SHARE		3
+
 VsMetric
 vs_graph_metric(const VsIndex *index)
 {
@@ -137,6 +146,7 @@ vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context)
 	heap_init(&search->spare, false);
 	heap_init(&search->later, false);
 	heap_init(&search->estimates, true);
+	heap_init(&search->wanted_best, true);
 	search->batch = palloc(VsDegree(&graph->index, 0) * sizeof(VsCandidate));
 	MemoryContextSwitchTo(old);
 }
@@ -149,6 +159,7 @@ vs_search_end(VsSearch *search)
 	pfree(search->spare.items);
 	pfree(search->later.items);
 	pfree(search->estimates.items);
+	pfree(search->wanted_best.items);
 	pfree(search->batch);
 	vs_idset_end(&search->visited);
 }
@@ -158,7 +169,7 @@ vs_search_bytes(const VsSearch *search)
 {
 	return search->visited.bytes + sizeof(VsCandidate) *
 		(search->frontier.size + search->results.size + search->spare.size +
-		 search->later.size + search->estimates.size);
+		 search->later.size + search->estimates.size + search->wanted_best.size);
 }
 
 int64
@@ -173,6 +184,18 @@ vs_search_is_full(const VsSearch *search)
 	return search->max_bytes > 0 && vs_search_bytes(search) > search->max_bytes;
 }
 
+/* A result: one of the wanted best, or not. */
+static inline void
+note_wanted(VsSearch *search, VsCandidate cand)
+{
+	VsHeap	   *best = &search->wanted_best;
+
+	if (best->n < search->wanted)
+		vs_heap_push(best, cand);
+	else if (cand.rank < best->items[0].rank)
+		heap_replace(best, cand);
+}
+
 /*
  * A vertex whose own rank is known: one of the ef best, or not.
  */
@@ -181,6 +204,8 @@ admit_to_results(VsSearch *search, VsCandidate cand)
 {
 	VsHeap	   *results = &search->results;
 
+	if (search->wanted > 0)
+		note_wanted(search, cand);
 	if (results->n < search->ef)
 	{
 		vs_heap_push(results, cand);
@@ -352,7 +377,34 @@ reclaim_later(VsSearch *search)
 }
 
 /*
- * Expand the nearest vertex until it is farther than the worst of ef results.
+ * How much larger a rank is at the distance within which ef vertices are to be
+ * expected, if so many as are wanted lie within theirs; ranks are squares.
+ */
+static float
+slack_of(int ef, int wanted)
+{
+	return powf((float) ef / wanted, 2.0f / INTRINSIC_DIMS);
+}
+
+/*
+ * Whether a vertex of that rank, the nearest not expanded, need not be: it is
+ * farther than the worst of ef results, or as far beyond the worst of those that
+ * are wanted as ef results would reach.
+ */
+static inline bool
+is_beyond(const VsSearch *search, float rank)
+{
+	const VsHeap *results = &search->results;
+	const VsHeap *best = &search->wanted_best;
+
+	if (results->n >= search->ef && rank > results->items[0].rank)
+		return true;
+	return search->wanted > 0 && best->n == search->wanted &&
+		results->n >= search->enough && rank > search->slack * best->items[0].rank;
+}
+
+/*
+ * Expand the nearest vertex until it need not be.
  */
 static void
 run(VsSearch *search)
@@ -364,10 +416,7 @@ run(VsSearch *search)
 	{
 		if (frontier->n == 0 && results->n < search->ef)
 			reclaim_later(search);
-		if (frontier->n == 0)
-			break;
-		if (results->n >= search->ef &&
-			frontier->items[0].rank > results->items[0].rank)
+		if (frontier->n == 0 || is_beyond(search, frontier->items[0].rank))
 			break;
 		if (vs_search_is_full(search))
 			break;
@@ -379,6 +428,18 @@ run(VsSearch *search)
 			expand_by_estimates(search, vs_heap_pop(frontier));
 		else
 			expand(search, vs_heap_pop(frontier));
+	}
+}
+
+void
+vs_search_want(VsSearch *search, int64 wanted, int ef)
+{
+	search->wanted = wanted < ef ? wanted : 0;
+	search->wanted_best.n = 0;
+	if (search->wanted > 0)
+	{
+		search->slack = slack_of(ef, search->wanted);
+		search->enough = search->wanted + (ef - search->wanted) / ENOUGH_SHARE;
 	}
 }
 
@@ -405,9 +466,19 @@ vs_search_level(VsSearch *search, const void *query,
 	run(search);
 }
 
+void
+vs_search_widen(VsSearch *search, const VsCandidate *rest, int n)
+{
+	vs_search_want(search, 0, search->ef);
+	for (int i = 0; i < n; i++)
+		vs_heap_push(&search->results, rest[i]);
+	run(search);
+}
+
 bool
 vs_search_next(VsSearch *search)
 {
+	vs_search_want(search, 0, search->ef);
 	reclaim_later(search);
 	search->estimates.n = 0;
 	while (search->spare.n > 0 && search->results.n < search->ef)

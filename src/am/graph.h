@@ -176,6 +176,10 @@ typedef struct VsSearch
 	VsHeap		frontier;		/* visited, not expanded */
 	VsHeap		results;		/* the ef best, worst first */
 	VsHeap		estimates;		/* the ef best, worst first, expanded or not */
+	int			wanted;			/* see vs_search_want(); 0: all ef */
+	int			enough;			/* results to be had before that counts */
+	float		slack;			/* times the rank of the last one wanted */
+	VsHeap		wanted_best;	/* of the results, worst first */
 	VsHeap		spare;			/* results that better ones displaced */
 	VsHeap		later;			/* visited, too far to be expanded by now; no heap yet */
 	VsCandidate *batch;			/* scratch for one expansion */
@@ -188,11 +192,28 @@ typedef struct VsSearch
 extern void vs_search_init(VsSearch *search, VsGraph *graph, MemoryContext context);
 
 /*
+ * So many of the ef vertices that the next search of a level is for are wanted,
+ * 0 for all; ranks are squares of distances.  That search ends when the nearest vertex not
+ * expanded is farther than the last one wanted by a factor, as in adaptive
+ * beam search (Y. Al-Jazzazi et al., "Distance adaptive beam search for provably
+ * accurate graph-based nearest neighbor search", 2025), at the latest when it
+ * has found ef: there is more to be looked at around some queries than around
+ * others.
+ */
+extern void vs_search_want(VsSearch *search, int64 wanted, int ef);
+
+/*
  * Search one level from the entries for the ef vertices of least rank.
  */
 extern void vs_search_level(VsSearch *search, const void *query,
 							const VsCandidate *entries, int nentries,
 							int level, int ef, bool keep_all);
+
+/*
+ * After vs_search_take(), if more is wanted than was said: put n of what was taken
+ * back, and search for all ef.
+ */
+extern void vs_search_widen(VsSearch *search, const VsCandidate *rest, int n);
 
 /*
  * After a search with keep_all and vs_search_take(): the next ef vertices; false

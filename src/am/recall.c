@@ -152,6 +152,7 @@ count_hits(Recall *recall, Sample *sample, TupleTableSlot *slot)
 	key.sk_strategy = 1;
 	key.sk_argument = PointerGetDatum(sample->vector);
 	index_rescan(scan, NULL, 0, &key, 1);
+	vs_scan_want(scan, sample->n + 1);	/* the sample itself, too */
 	while (rows < sample->n && index_getnext_slot(scan, ForwardScanDirection, slot))
 	{
 		VsVector   *vector;

@@ -28,6 +28,7 @@
 
 #include "access/relscan.h"
 #include "am/am.h"
+#include "am/limit.h"
 #include "am/pagegraph.h"
 #include "am/ranked.h"
 #include "am/rerank.h"
@@ -74,6 +75,7 @@ typedef struct VsScan
 	VsPageGraph graph;
 	VsSearch	search;
 	MemoryContext context;		/* this scan; reset by rescan */
+	int64		wanted;			/* rows, if the caller has said so; else 0 */
 	const void *query;			/* as the index keeps vectors; NULL: every
 								 * distance is NULL or NaN */
 	VsReranker	reranker;
@@ -157,6 +159,14 @@ vs_endscan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
+void
+vs_scan_want(IndexScanDesc scan, int64 rows)
+{
+	VsScan	   *state = scan->opaque;
+
+	state->wanted = rows;
+}
+
 VsScanCounts
 vs_scan_counts(IndexScanDesc scan)
 {
@@ -206,11 +216,29 @@ take_batch(VsScan *state)
 }
 
 /*
+ * How many rows will be wanted, 0 if that isn't known or doesn't help: where
+ * ranks are no squares of distances, it says nothing how far is far enough.
+ */
+static int64
+rows_wanted(IndexScanDesc scan)
+{
+	VsScan	   *state = scan->opaque;
+	VsMetric	metric = state->index.metric;
+
+	if (metric != VS_METRIC_L2 && metric != VS_METRIC_COSINE)
+		return 0;
+	return state->wanted > 0 ? state->wanted : vs_limit_above(scan);
+}
+
+/*
  * Search the graph for the first batch; false if there is nothing to search.
  */
 static bool
-search_first(VsScan *state, Relation rel)
+search_first(IndexScanDesc scan)
 {
+	VsScan	   *state = scan->opaque;
+	Relation	rel = scan->indexRelation;
+
 	/* The entry can be vacuumed between reading the metapage and its page. */
 	for (int tries = 0; tries < 3; tries++)
 	{
@@ -225,6 +253,7 @@ search_first(VsScan *state, Relation rel)
 							  vs_ef_search);
 		if (n > 0)
 		{
+			vs_search_want(&state->search, rows_wanted(scan), vs_ef_search);
 			vs_search_level(&state->search, state->query, entries, n, 0,
 							vs_ef_search, true);
 			take_batch(state);
@@ -458,7 +487,7 @@ start(IndexScanDesc scan)
 
 	if (state->query == NULL)
 		sweep(state, VS_SWEEP_NO_QUERY);
-	else if (search_first(state, rel))
+	else if (search_first(scan))
 		state->phase = VS_SCAN_GRAPH;
 	else
 		sweep(state, VS_SWEEP_EMPTY);
@@ -562,6 +591,18 @@ advance(VsScan *state)
 }
 
 /*
+ * More rows are wanted than LIMIT said, since some are dead: let the search go
+ * on as if there were none.  What it finds is in order with the rest of the batch.
+ */
+static void
+widen_batch(VsScan *state)
+{
+	vs_search_widen(&state->search, state->batch + state->next, state->nbatch - state->next);
+	take_batch(state);
+	state->run.batches--;		/* it is the same one */
+}
+
+/*
  * The next heap TID that the graph gives; false if it has no more to give, and
  * why is in *reason.
  */
@@ -572,6 +613,8 @@ next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 	{
 		const VsReadyRow *row;
 
+		if (state->search.wanted > 0 && state->run.rows >= state->search.wanted)
+			widen_batch(state);
 		while (!advance(state))
 		{
 			*reason = graph_is_spent(state);
