@@ -435,7 +435,6 @@ void
 vs_search_want(VsSearch *search, int64 wanted, int ef)
 {
 	search->wanted = wanted < ef ? wanted : 0;
-	search->wanted_best.n = 0;
 	if (search->wanted > 0)
 	{
 		search->slack = slack_of(ef, search->wanted);
@@ -455,6 +454,7 @@ vs_search_level(VsSearch *search, const void *query,
 	vs_idset_clear(&search->visited);
 	memset(search->approached, 0xFF, sizeof(search->approached));
 	search->frontier.n = search->results.n = search->estimates.n = 0;
+	search->wanted_best.n = 0;
 	search->spare.n = search->later.n = 0;
 	for (int i = 0; i < nentries; i++)
 		if (!vs_idset_add(&search->visited, entries[i].id))
