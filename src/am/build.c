@@ -249,6 +249,7 @@ vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan)
 {
 	memset(shared, 0, sizeof(VsBuildShared));
 	shared->meta = build->meta;
+	shared->expected = plan->rows;
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u32(&shared->full, 0);
 	pg_atomic_init_u64(&shared->rows, 0);
@@ -331,13 +332,19 @@ finish_graph(VsBuild *build)
 /* ---- rows ---- */
 
 /*
- * Remember a row aside.  What its list takes counts like the graph.
+ * Remember a row aside, until lists of them are written.  What its list takes counts like
+ * the graph.
  */
 static void
 add_aside(VsBuild *build, VsRowsKind kind, const ItemPointerData *tid)
 {
 	VsTidList  *list = &build->aside[kind];
 
+	if (build->inserter)
+	{
+		vs_insert_aside(build->rel, kind, tid, 1);
+		return;
+	}
 	if (list->n == list->size)
 	{
 		int64		size = Max(128, list->size * 2);
@@ -352,56 +359,102 @@ add_aside(VsBuild *build, VsRowsKind kind, const ItemPointerData *tid)
 	list->tids[list->n++] = *tid;
 }
 
+/* A row is where it belongs. */
+static void
+count_row(VsBuild *build)
+{
+	uint64		rows = pg_atomic_add_fetch_u64(&build->shared->rows, 1);
+
+	if (build->leader)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
+}
+
 /*
  * Put a row into the graph in memory; false if that is full.
  */
 static bool
-add_to_graph(VsBuild *build, Datum value, bool isnull, const ItemPointerData *tid)
+add_to_graph(VsBuild *build, const void *vector, const ItemPointerData *tid)
 {
-	const float *vector = isnull ? NULL :
-		vs_index_form_vector(build->rel, &build->index, value);
-
-	if (vector == NULL)
-		add_aside(build, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
-	else if (!vs_memgraph_insert(&build->graph, &build->search,
-								 vs_index_kept_vector(&build->index, vector), tid))
-	{
-		pg_atomic_write_u32(&build->shared->full, 1);
+	if (build->inserter || pg_atomic_read_u32(&build->shared->full))
 		return false;
-	}
-	return true;
+	if (vs_memgraph_insert(&build->graph, &build->search, vector, tid))
+		return true;
+	pg_atomic_write_u32(&build->shared->full, 1);
+	return false;
 }
 
+/*
+ * Half of what is left for each process: the last batches are short, so that all come to
+ * an end together.
+ */
+static double
+rows_for_batch(VsBuildShared *shared)
+{
+	double		left = shared->expected - (double) pg_atomic_read_u64(&shared->rows);
+
+	return left / (2 * Max(1, BarrierParticipants(&shared->barrier)));
+}
+
+/*
+ * Link the rows that wait: in memory, or on pages from where it is full.
+ */
+static void
+link_batch(VsBuild *build)
+{
+	MemoryContext old = MemoryContextSwitchTo(build->scratch);
+	int			n = vs_batch_order(build->batch, &build->graph.graph);
+
+	for (int i = 0; i < n; i++)
+	{
+		ItemPointerData tid;
+		const void *vector = vs_batch_row(build->batch, i, &tid);
+
+		if (!add_to_graph(build, vector, &tid))
+		{
+			if (build->inserter == NULL)
+				finish_graph(build);
+			vs_inserter_insert_kept(build->inserter, vector, &tid);
+			pg_atomic_fetch_add_u64(&build->shared->inserted, 1);
+		}
+		count_row(build);
+		MemoryContextReset(build->scratch);
+	}
+	vs_batch_next(build->batch, rows_for_batch(build->shared));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * A row of the table.  Others may have found that memory is full, and wait.
+ */
 static void
 build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
 			   bool alive, void *state)
 {
 	VsBuild    *build = state;
-	VsBuildShared *shared = build->shared;
 	MemoryContext old = MemoryContextSwitchTo(build->scratch);
-	bool		done = false;
-	uint64		rows;
+	const float *vector = NULL;
+	bool		due = build->inserter || pg_atomic_read_u32(&build->shared->full);
 
-	if (build->inserter == NULL && !pg_atomic_read_u32(&shared->full))
-		done = add_to_graph(build, values[0], isnull[0], tid);
-	if (!done)
+	if (!isnull[0])
+		vector = vs_index_form_vector(build->rel, &build->index, values[0]);
+	if (vector)
+		due |= vs_batch_add(build->batch, vs_index_kept_vector(&build->index, vector), tid);
+	else
 	{
-		if (build->inserter == NULL)
-			finish_graph(build);
-		vs_inserter_insert(build->inserter, values[0], isnull[0], tid);
-		pg_atomic_fetch_add_u64(&shared->inserted, 1);
+		add_aside(build, isnull[0] ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
+		count_row(build);
 	}
-	rows = pg_atomic_add_fetch_u64(&shared->rows, 1);
-	if (build->leader)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->scratch);
+	if (due)
+		link_batch(build);
 }
 
 void
 vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 {
 	VsBuildShared *shared = build->shared;
+	MemoryContext old;
 	double		heap_rows;
 	int			phase;
 
@@ -412,6 +465,9 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 	vs_memgraph_init(&build->graph, VsBuildSharedGraph(shared), arena, &build->index,
 					 build->rel, build->context);
 	vs_search_init(&build->search, &build->graph.graph, build->context);
+	old = MemoryContextSwitchTo(build->context);
+	build->batch = vs_batch_create(&build->index);
+	MemoryContextSwitchTo(old);
 	build->members = MemoryContextAlloc(build->context,
 										VsLinksRoom(&build->index, 0) * sizeof(VsCandidate));
 
@@ -426,6 +482,7 @@ vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan)
 	heap_rows = table_index_build_scan(build->heap, build->rel, build->info, true,
 									   build->leader, build_callback, build, scan);
 	build->scanned = true;
+	link_batch(build);
 	if (build->inserter == NULL)
 		finish_graph(build);
 	if (BarrierPhase(&shared->barrier) == VS_BUILD_INSERT)

@@ -3,6 +3,7 @@
  *		What the parts of an index build share.
  *
  *	build.c				options, memory, rows, the order of things
+ *	buildbatch.c		rows gathered, so that near ones are linked together
  *	buildparallel.c		the processes that build together
  *	buildwrite.c		from the graph in memory to pages
  *
@@ -56,6 +57,7 @@ typedef struct VsBuildShared
 	VsMeta		meta;			/* as it will be written */
 	VsBuildLayout layout;
 	pg_atomic_uint32 full;		/* memory has run out */
+	double		expected;		/* rows, estimated */
 	pg_atomic_uint64 rows;		/* rows done */
 	pg_atomic_uint64 inserted;	/* of them, inserted on pages */
 	pg_atomic_uint64 next_write;	/* unit of work to be taken next */
@@ -86,6 +88,9 @@ typedef struct VsBuildPlan
 	int			workers;		/* to ask for, beside the leader */
 } VsBuildPlan;
 
+/* Rows that wait to be linked (buildbatch.c). */
+typedef struct VsBuildBatch VsBuildBatch;
+
 /* One process of a build. */
 typedef struct VsBuild
 {
@@ -100,6 +105,7 @@ typedef struct VsBuild
 	MemoryContext scratch;		/* one row's work */
 	VsMemGraph	graph;
 	VsSearch	search;
+	VsBuildBatch *batch;		/* rows read, but not in the graph yet */
 	VsCandidate *members;		/* scratch: of a list being written */
 	VsTidList	aside[VS_ROWS_KINDS];
 	bool		scanned;		/* all rows were read */
@@ -119,6 +125,22 @@ extern void vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildP
  * read, or NULL for all of it.
  */
 extern void vs_build_take_part(VsBuild *build, VsArena *arena, TableScanDesc scan);
+
+/* ---- buildbatch.c ---- */
+
+extern VsBuildBatch *vs_batch_create(const VsIndex *index);
+
+/* Let a row wait; true if it is time to link those that do. */
+extern bool vs_batch_add(VsBuildBatch *batch, const void *vector, const ItemPointerData *tid);
+
+/* Bring the rows into the order in which they are to be linked; returns how many. */
+extern int	vs_batch_order(VsBuildBatch *batch, const VsGraph *graph);
+
+/* The vector of row i in that order, and where the row is. */
+extern const void *vs_batch_row(const VsBuildBatch *batch, int i, ItemPointerData *tid);
+
+/* Begin the next batch, of about so many rows if there is room. */
+extern void vs_batch_next(VsBuildBatch *batch, double rows);
 
 /* ---- buildparallel.c ---- */
 

@@ -558,32 +558,38 @@ vs_inserter_create(Relation rel, MemoryContext parent)
 }
 
 void
+vs_inserter_insert_kept(VsInserter *inserter, const void *kept, const ItemPointerData *tid)
+{
+	MemoryContext old = MemoryContextSwitchTo(inserter->scratch);
+
+	/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
+	LockPage(inserter->rel, VS_META_BLOCK, ShareLock);
+	while (!insert_vector(inserter, kept, tid))
+	{
+		CHECK_FOR_INTERRUPTS();
+		vs_pagegraph_reset(&inserter->graph);
+	}
+	UnlockPage(inserter->rel, VS_META_BLOCK, ShareLock);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(inserter->scratch);
+	vs_pagegraph_reset(&inserter->graph);
+}
+
+void
 vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 				   const ItemPointerData *tid)
 {
 	MemoryContext old = MemoryContextSwitchTo(inserter->scratch);
 	const float *vector = isnull ? NULL :
 		vs_index_form_vector(inserter->rel, &inserter->index, value);
-	const void *kept;
+	const void *kept = vector ? vs_index_kept_vector(&inserter->index, vector) : NULL;
 
-	if (vector == NULL)
-		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
+	if (kept)
+		vs_inserter_insert_kept(inserter, kept, tid);
 	else
-	{
-		kept = vs_index_kept_vector(&inserter->index, vector);
-
-		/* Vacuum waits here for the inserts under way: wait_for_inserts(). */
-		LockPage(inserter->rel, VS_META_BLOCK, ShareLock);
-		while (!insert_vector(inserter, kept, tid))
-		{
-			CHECK_FOR_INTERRUPTS();
-			vs_pagegraph_reset(&inserter->graph);
-		}
-		UnlockPage(inserter->rel, VS_META_BLOCK, ShareLock);
-	}
+		vs_insert_aside(inserter->rel, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid, 1);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(inserter->scratch);
-	vs_pagegraph_reset(&inserter->graph);
 }
 
 bool

@@ -24,6 +24,10 @@ extern VsInserter *vs_inserter_create(Relation rel, MemoryContext parent);
 extern void vs_inserter_insert(VsInserter *inserter, Datum value, bool isnull,
 							   const ItemPointerData *tid);
 
+/* The same with the vector as the index keeps it. */
+extern void vs_inserter_insert_kept(VsInserter *inserter, const void *kept,
+									const ItemPointerData *tid);
+
 /* Add rows that have no place in the graph to a list aside. */
 extern void vs_insert_aside(Relation rel, VsRowsKind kind, const ItemPointerData *tids,
 							int64 n);
