@@ -392,11 +392,15 @@ extern int64 vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertice
 extern bool vs_graph_repair(VsGraph *graph, VsCandidate vertex, int level,
 							const VsIdSet *dead, VsInDegrees *degrees);
 
-/* One vertex in so many reaches one level higher: in m, or in 2m with codes. */
+/*
+ * One vertex in so many reaches one level higher: in m, or in 2m with codes of one bit.
+ * With more bits in 3m: vertices are small there, and upper lists a larger share of the
+ * index.
+ */
 static inline int
 vs_level_base(const VsIndex *index)
 {
-	return index->bits > 0 ? 2 * index->m : index->m;
+	return index->m * (index->bits == 0 ? 1 : index->bits == 1 ? 2 : 3);
 }
 
 /* The level a row's vertex gets, the same every time. */
