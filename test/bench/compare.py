@@ -14,8 +14,11 @@ hits both:
             many workers there were; for each --mwm
   search    annbench (annbench.c beside this file), one connection, prepared
             statement with a binary parameter, ten rows; the median of --rounds
-            rounds; and two connections at once; the index is used even
-            where a sequential scan would be cheaper
+            rounds; the same with client and server on one CPU (on two, each
+            query waits for the other one to wake up, which on a virtual machine
+            takes as long as a search, and not always the same time); and two
+            connections at once; the index is used even where a sequential scan
+            would be cheaper
   insert    the rows held out, one INSERT each (a prepared statement run by a
             PL/pgSQL loop, in transactions of 500 rows); WAL, and buffers of an
             INSERT ... SELECT of 200 more rows from EXPLAIN
@@ -61,6 +64,8 @@ class Session:
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.run("SET client_min_messages = warning")
         self.pid = int(self.run("SELECT pg_backend_pid()"))
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            self.postmaster = int(stat.read().rpartition(")")[2].split()[1])
 
     def run(self, sql):
         self.psql.stdin.write(sql + "\n;\n\\echo @done@\n" if not sql.startswith("\\")
@@ -185,6 +190,11 @@ class Bench:
 
     # ---- search ----
 
+    def pin(self, cpus):
+        """Let this process, the server and what they start run on these CPUs."""
+        for pid in (0, self.session.postmaster):
+            os.sched_setaffinity(pid, cpus)
+
     def start_search(self, name, prefix, efs, table=None):
         return subprocess.Popen(
             [self.annbench, "options='-c enable_seqscan=off'", prefix,
@@ -199,20 +209,26 @@ class Bench:
         return [(float(r), float(q)) for r, q in re.findall(r"recall=([\d.]+) qps=(\d+)", out)]
 
     def search(self):
-        rounds = {name: [] for name in SYSTEMS}
+        everywhere = os.sched_getaffinity(0)
+        rounds = {"points": {}, "pinned": {}}
         pairs = {name: [] for name in SYSTEMS}
         for _ in range(self.args.rounds):
-            for name in SYSTEMS:
-                rounds[name].append(self.points(self.start_search(name, self.args.prefix, self.args.efs)))
+            for way, cpus in (("points", everywhere), ("pinned", {min(everywhere)})):
+                self.pin(cpus)
+                for name in SYSTEMS:
+                    rounds[way].setdefault(name, []).append(
+                        self.points(self.start_search(name, self.args.prefix, self.args.efs)))
+            self.pin(everywhere)
             for name in SYSTEMS:
                 one = self.points(self.start_search(name, self.args.prefix, [self.args.ef]))
                 two = [self.start_search(name, self.args.prefix, [self.args.ef]) for _ in range(2)]
                 both = [self.points(process) for process in two]
                 pairs[name].append((one[0][1], both[0][0][1] + both[1][0][1]))
         for name in SYSTEMS:
-            self.results[name]["points"] = [
-                (point[0][0], statistics.median(qps for _, qps in point))
-                for point in zip(*rounds[name])]
+            for way, measured in rounds.items():
+                self.results[name][way] = [
+                    (point[0][0], statistics.median(qps for _, qps in point))
+                    for point in zip(*measured[name])]
             self.results[name]["one"], self.results[name]["two"] = (
                 statistics.median(column) for column in zip(*pairs[name]))
 
@@ -284,14 +300,7 @@ class Bench:
             self.results[name]["after"] = self.points(
                 self.start_search(name, prefix, [self.args.ef, 200]))
 
-    def run(self):
-        self.results[NO_INDEX] = {}
-        for name in [*SYSTEMS, NO_INDEX]:
-            self.load(name, False)
-            self.load(name, True)
-        self.session.run("CHECKPOINT")
-        self.build()
-        self.search()
+    def write(self):
         if not self.args.fpw:
             self.full_page_writes("off")
         try:
@@ -301,6 +310,17 @@ class Bench:
         finally:
             self.full_page_writes(None)
         self.recall_after()
+
+    def run(self):
+        self.results[NO_INDEX] = {}
+        for name in [*SYSTEMS, NO_INDEX]:
+            self.load(name, False)
+            self.load(name, True)
+        self.session.run("CHECKPOINT")
+        self.build()
+        self.search()
+        if not self.args.no_writes:
+            self.write()
         for name in [*SYSTEMS, NO_INDEX]:
             self.session.run(f"DROP TABLE {table_of(name)}, {table_of(name)}_more")
 
@@ -342,32 +362,41 @@ def report(bench):
     parts.append(table(["system", "maintenance_work_mem", "build s", "CPU s", "parallel workers",
                         "WAL MB", f"build s / that with {first}"],
                        [cells for name in SYSTEMS for cells in builds(name)]))
-    at = {name: qps_at(results[name]["points"], 0.99) for name in SYSTEMS}
+    def at(name, way):
+        qps = qps_at(results[name][way], 0.99)
+        return f"{qps:.0f}" if qps else "–"
+
     parts.append(table(
         ["system", "index MB", "QPS at ef " + " / ".join(map(str, args.efs)), "recall@10",
-         "QPS at recall .99", f"two connections, ef {args.ef}: QPS", "times one connection"],
+         "QPS at recall .99", "on one CPU", f"two connections, ef {args.ef}: QPS", "times one connection"],
         [(name, f"{r['bytes'] / 2**20:.0f}", " / ".join(f"{q:.0f}" for _, q in r["points"]),
-          " / ".join(f"{p:.4f}" for p, _ in r["points"]), f"{at[name]:.0f}" if at[name] else "–",
+          " / ".join(f"{p:.4f}" for p, _ in r["points"]), at(name, "points"), at(name, "pinned"),
           f"{r['two']:.0f}", f"{r['two'] / r['one']:.2f}")
          for name, r in results.items() if name != NO_INDEX]))
+    if not args.no_writes:
+        parts += report_of_writes(bench)
+    return "\n\n".join(parts) + "\n"
+
+
+def report_of_writes(bench):
+    args, results = bench.args, bench.results
     plain = results[NO_INDEX]
-    parts.append(table(
+    yield table(
         ["system", "inserts/s", "CPU ms a row", "WAL bytes a row: all / index",
          "buffers a row: all / index"],
         [(name, f"{r['insert']['rows_per_s']:.0f}", f"{r['insert']['cpu_ms']:.2f}",
           f"{r['insert']['wal']:.0f} / {r['insert']['wal'] - plain['insert']['wal']:.0f}",
           f"{r['insert']['buffers']:.0f} / {r['insert']['buffers'] - plain['insert']['buffers']:.0f}")
-         for name, r in results.items()]))
-    parts.append(table(
+         for name, r in results.items()])
+    yield table(
         ["system", "vacuum s", "CPU s", "WAL MB: all / index",
          f"recall@10 afterwards, ef {args.ef} / 200"],
         [(name, f"{r['vacuum']['seconds']:.2f}", f"{r['vacuum']['cpu']:.2f}",
           f"{r['vacuum']['wal'] / 2**20:.1f} / {(r['vacuum']['wal'] - plain['vacuum']['wal']) / 2**20:.1f}",
           " / ".join(f"{p:.4f}" for p, _ in r["after"]) if "after" in r else "–")
-         for name, r in results.items()]))
-    parts.append(f"Inserts: {plain['insert']['rows']} single rows. Vacuum: after deleting a tenth "
-                 f"of all rows. Both with full_page_writes {bench.fpw}.")
-    return "\n\n".join(parts) + "\n"
+         for name, r in results.items()])
+    yield (f"Inserts: {plain['insert']['rows']} single rows. Vacuum: after deleting a tenth "
+           f"of all rows. Both with full_page_writes {bench.fpw}.")
 
 
 def draw(bench, stem):
@@ -386,7 +415,11 @@ def draw(bench, stem):
     axes.legend()
     figure.tight_layout()
     figure.savefig(stem + ".png", dpi=120)
+    if not bench.args.no_writes:
+        draw_costs(bench, stem, plt)
 
+
+def draw_costs(bench, stem, plt):
     first = bench.args.mwm[0]
     charts = [("build, s", lambda r: r["build"][first]["seconds"]),
               ("build, CPU s", lambda r: r["build"][first]["cpu"]),
@@ -418,6 +451,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--storage", choices=["plain", "default"], default="plain",
                         help="of the vectors in the table")
+    parser.add_argument("--no-writes", action="store_true",
+                        help="build and search only, no costs in a plot")
     parser.add_argument("--fpw", action="store_true",
                         help="leave full_page_writes as the server has it")
     parser.add_argument("--out", default=".")
@@ -432,7 +467,7 @@ def main():
     with open(stem + ".md", "w", encoding="utf-8") as f:
         f.write(text)
     with open(stem + ".json", "w", encoding="utf-8") as f:
-        json.dump({"label": args.label, "settings": bench.settings, "full_page_writes": bench.fpw,
+        json.dump({"label": args.label, "settings": bench.settings, "full_page_writes": getattr(bench, "fpw", None),
                    "options": vars(args), "results": bench.results}, f, indent=1)
     print(text)
     draw(bench, stem)
