@@ -239,8 +239,8 @@ extern bool vs_search_is_full(const VsSearch *search);
 
 /*
  * Vertices that a descent keeps on level 1 for a search of so many: a quarter of
- * them, or an eighth where lists hold codes, and level 1 has half as many; half as
- * many on each level further up, at least one.
+ * them, or an eighth where lists hold codes, and level 1 has half as many; of more
+ * than 64 then a thirty-second.  Half as many on each level further up, at least one.
  *
  * The paper keeps one (algorithm 5).  Where rows lie in clusters that often
  * ends in a wrong one, and a search that enters there stays there: it finds its
@@ -254,7 +254,7 @@ vs_descent_width(const VsIndex *index, int ef, int level)
 	int			width = Max(VS_MIN_DESCENT, ef / 4);
 
 	if (index->bits > 0)
-		width /= 2;
+		width = Min(width / 2, 8 + Max(0, ef - 64) / 32);
 	return Max(1, width >> Min(level - 1, 30));
 }
 
