@@ -5,11 +5,14 @@
  *
  * First the graph is searched for the vecstore.ef_search nearest vertices,
  * which come in exact order: where the index keeps vectors rounded, and that
- * leaves open which of some is nearer, their rows are looked at (rerank.h).  If
- * the executor wants more (a filter dropped rows, or LIMIT is larger), the
+ * leaves open which of some is nearer, their rows are looked at (rerank.h).  Where
+ * LIMIT wants fewer (limit.h), and the visibility map says of their rows that all are
+ * visible, the search ends when those seem settled.
+ *
+ * If the executor wants more (a filter dropped rows, or LIMIT is larger), the
  * search goes on from where it stopped, ef vertices at a time; each batch is in
- * order, but may hold a vertex nearer than the last one of the batch before.  Such late rows are returned all the
- * same, unless vecstore.strict_order is on.
+ * order, but may hold a vertex nearer than the last one of the batch before.  Such
+ * late rows are returned all the same, unless vecstore.strict_order is on.
  *
  * Walking the graph costs more a row than reading the index from end to end.
  * Past a share of the index, or past work_mem, one sequential sweep fetches
@@ -27,6 +30,7 @@
 #include <math.h>
 
 #include "access/relscan.h"
+#include "access/visibilitymap.h"
 #include "am/am.h"
 #include "am/limit.h"
 #include "am/pagegraph.h"
@@ -452,6 +456,71 @@ sweep(VsScan *state, VsSweepReason reason)
 /* ---- one row at a time ---- */
 
 /*
+ * Read the page of a vertex of the batch, for its rows.
+ */
+static VsFound *
+read_found(VsScan *state, int i)
+{
+	VsFound    *found = &state->found[i];
+	const VsCandidate *vertex = &state->batch[i];
+	MemoryContext old;
+
+	if (found->read)
+		return found;
+	old = MemoryContextSwitchTo(state->batch_context);
+	found->read = true;
+	found->ntids = vs_vertex_tids(&state->graph, vertex->id, vertex->version, &found->tids);
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+/*
+ * Let a search for the rows that LIMIT wants go on for all ef.  What it finds is in
+ * order with the rest of the batch.
+ */
+static void
+widen_batch(VsScan *state)
+{
+	vs_search_widen(&state->search, state->batch + state->next, state->nbatch - state->next);
+	take_batch(state);
+	state->run.batches--;		/* it is the same one */
+}
+
+/* Whether all rows of a vertex are known to be visible to everybody. */
+static bool
+rows_are_visible(Relation heap, const VsFound *found, Buffer *map)
+{
+	for (int i = 0; i < found->ntids; i++)
+		if (!VM_ALL_VISIBLE(heap, ItemPointerGetBlockNumber(&found->tids[i]), map))
+			return false;
+	return found->ntids > 0;
+}
+
+/*
+ * Whether those of the batch that LIMIT may get are visible: else some may be
+ * dead, and others be wanted in their place.
+ */
+static bool
+wanted_are_visible(VsScan *state, Relation heap)
+{
+	Buffer		map = InvalidBuffer;
+	bool		visible = true;
+	float		farthest = -INFINITY;
+
+	for (int i = 0; i < state->nbatch && visible; i++)
+	{
+		if (i >= state->search.wanted && state->found[i].low > farthest)
+			break;
+		if (i < state->search.wanted)
+			farthest = Max(farthest, state->batch[i].rank + state->batch[i].margin);
+		visible = rows_are_visible(heap, read_found(state, i), &map);
+	}
+	if (BufferIsValid(map))
+		ReleaseBuffer(map);
+	return visible;
+}
+
+/*
  * Get ready: the query, and the first batch or the sweep.
  */
 static void
@@ -488,28 +557,13 @@ start(IndexScanDesc scan)
 	if (state->query == NULL)
 		sweep(state, VS_SWEEP_NO_QUERY);
 	else if (search_first(scan))
+	{
 		state->phase = VS_SCAN_GRAPH;
+		if (state->search.wanted > 0 && !wanted_are_visible(state, scan->heapRelation))
+			widen_batch(state);
+	}
 	else
 		sweep(state, VS_SWEEP_EMPTY);
-}
-
-/*
- * Read the page of a vertex of the batch, for its rows.
- */
-static VsFound *
-read_found(VsScan *state, int i)
-{
-	VsFound    *found = &state->found[i];
-	const VsCandidate *vertex = &state->batch[i];
-	MemoryContext old;
-
-	if (found->read)
-		return found;
-	old = MemoryContextSwitchTo(state->batch_context);
-	found->read = true;
-	found->ntids = vs_vertex_tids(&state->graph, vertex->id, vertex->version, &found->tids);
-	MemoryContextSwitchTo(old);
-	return found;
 }
 
 /*
@@ -591,18 +645,6 @@ advance(VsScan *state)
 }
 
 /*
- * More rows are wanted than LIMIT said, since some are dead: let the search go
- * on as if there were none.  What it finds is in order with the rest of the batch.
- */
-static void
-widen_batch(VsScan *state)
-{
-	vs_search_widen(&state->search, state->batch + state->next, state->nbatch - state->next);
-	take_batch(state);
-	state->run.batches--;		/* it is the same one */
-}
-
-/*
  * The next heap TID that the graph gives; false if it has no more to give, and
  * why is in *reason.
  */
@@ -614,7 +656,7 @@ next_from_graph(VsScan *state, ItemPointerData *tid, VsSweepReason *reason)
 		const VsReadyRow *row;
 
 		if (state->search.wanted > 0 && state->run.rows >= state->search.wanted)
-			widen_batch(state);
+			widen_batch(state);	/* a Limit WITH TIES, or rows changed */
 		while (!advance(state))
 		{
 			*reason = graph_is_spent(state);
