@@ -121,6 +121,19 @@ vs_heap_pop(VsHeap *heap)
 	return top;
 }
 
+/* Put an item among the best, at most so many; false if it is none of them. */
+static inline bool
+heap_keep_best(VsHeap *best, int most, VsCandidate item)
+{
+	if (best->n < most)
+		vs_heap_push(best, item);
+	else if (item.rank < best->items[0].rank)
+		heap_replace(best, item);
+	else
+		return false;
+	return true;
+}
+
 static void
 heap_init(VsHeap *heap, bool reversed)
 {
@@ -184,18 +197,6 @@ vs_search_is_full(const VsSearch *search)
 	return search->max_bytes > 0 && vs_search_bytes(search) > search->max_bytes;
 }
 
-/* A result: one of the wanted best, or not. */
-static inline void
-note_wanted(VsSearch *search, VsCandidate cand)
-{
-	VsHeap	   *best = &search->wanted_best;
-
-	if (best->n < search->wanted)
-		vs_heap_push(best, cand);
-	else if (cand.rank < best->items[0].rank)
-		heap_replace(best, cand);
-}
-
 /*
  * A vertex whose own rank is known: one of the ef best, or not.
  */
@@ -205,7 +206,7 @@ admit_to_results(VsSearch *search, VsCandidate cand)
 	VsHeap	   *results = &search->results;
 
 	if (search->wanted > 0)
-		note_wanted(search, cand);
+		heap_keep_best(&search->wanted_best, search->wanted, cand);
 	if (results->n < search->ef)
 	{
 		vs_heap_push(results, cand);
@@ -246,18 +247,10 @@ admit(VsSearch *search, VsCandidate cand)
 static inline void
 admit_estimate(VsSearch *search, VsCandidate cand)
 {
-	VsHeap	   *estimates = &search->estimates;
-
-	if (estimates->n < search->ef)
-		vs_heap_push(estimates, cand);
-	else if (cand.rank < estimates->items[0].rank)
-		heap_replace(estimates, cand);
+	if (heap_keep_best(&search->estimates, search->ef, cand))
+		vs_heap_push(&search->frontier, cand);
 	else
-	{
 		heap_append(&search->later, cand);
-		return;
-	}
-	vs_heap_push(&search->frontier, cand);
 }
 
 /* Drop those that were visited before, and visit the others. */
@@ -469,7 +462,7 @@ vs_search_level(VsSearch *search, const void *query,
 void
 vs_search_widen(VsSearch *search, const VsCandidate *rest, int n)
 {
-	vs_search_want(search, 0, search->ef);
+	search->wanted = 0;
 	for (int i = 0; i < n; i++)
 		vs_heap_push(&search->results, rest[i]);
 	run(search);
@@ -478,7 +471,7 @@ vs_search_widen(VsSearch *search, const VsCandidate *rest, int n)
 bool
 vs_search_next(VsSearch *search)
 {
-	vs_search_want(search, 0, search->ef);
+	search->wanted = 0;
 	reclaim_later(search);
 	search->estimates.n = 0;
 	while (search->spare.n > 0 && search->results.n < search->ef)
