@@ -91,15 +91,6 @@ SELECT vertices FROM vecstore_stat_indexes WHERE indexrelname = 'items_v';
 VACUUM items;
 SELECT s.vertices, i.vertices AS counted FROM vecstore_stat_indexes s, vecstore_index_info('items_v') i WHERE indexrelname = 'items_v';
 
--- What this session's counters say of a query.
-CREATE FUNCTION did(query text, OUT rows bigint, OUT scans bigint, OUT expanded bigint, OUT distances bigint, OUT sweeps bigint) LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM vecstore_stat_reset();
-	EXECUTE format('SELECT count(*) FROM (%s) q', query) INTO rows;
-	SELECT sum(s.scans), sum(s.vertices_expanded), sum(s.distances_computed), sum(s.sweeps) INTO scans, expanded, distances, sweeps
-		FROM vecstore_stat_indexes s;
-END
-$$;
 -- a search: far fewer vertices than there are, and at least those that it returns
 SELECT rows, scans, sweeps, expanded BETWEEN 10 AND 200 AS expanded, distances BETWEEN expanded AND 1000 AS distances
 	FROM did('SELECT id FROM items ORDER BY v <-> ''[1,2,3,4,5,6,7,8]'' LIMIT 10');
@@ -192,7 +183,6 @@ SET client_min_messages = warning;
 DROP SCHEMA elsewhere CASCADE;
 RESET client_min_messages;
 DROP TABLE items, mine, parent;
-DROP FUNCTION did;
 SELECT count(*) FROM vecstore_stat_indexes;
 
 -- everything about it has a comment

@@ -90,3 +90,13 @@ $$;
 CREATE FUNCTION sound(index regclass) RETURNS boolean LANGUAGE sql AS $$
 	SELECT unreachable <= vertices / 1000 FROM vecstore_check(index)
 $$;
+
+-- What this session's counters say of a query.
+CREATE FUNCTION did(query text, OUT rows bigint, OUT scans bigint, OUT expanded bigint, OUT distances bigint, OUT sweeps bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM vecstore_stat_reset();
+	EXECUTE format('SELECT count(*) FROM (%s) q', query) INTO rows;
+	SELECT sum(s.scans), sum(s.vertices_expanded), sum(s.distances_computed), sum(s.sweeps) INTO scans, expanded, distances, sweeps
+		FROM vecstore_stat_indexes s;
+END
+$$;
