@@ -141,6 +141,7 @@ class Bench:
         self.dim = int(np.fromfile(args.prefix + "_query.fvecs", "<i4", 1)[0])
         self.session = Session()
         self.results = {name: {} for name in SYSTEMS}
+        self.fpw = None
         self.settings = ", ".join(
             f"{name} {self.session.run('SHOW ' + name)}" for name in
             ("shared_buffers", "max_parallel_maintenance_workers", "fsync", "wal_level", "jit"))
@@ -362,6 +363,7 @@ def report(bench):
     parts.append(table(["system", "maintenance_work_mem", "build s", "CPU s", "parallel workers",
                         "WAL MB", f"build s / that with {first}"],
                        [cells for name in SYSTEMS for cells in builds(name)]))
+
     def at(name, way):
         qps = qps_at(results[name][way], 0.99)
         return f"{qps:.0f}" if qps else "–"
@@ -467,7 +469,7 @@ def main():
     with open(stem + ".md", "w", encoding="utf-8") as f:
         f.write(text)
     with open(stem + ".json", "w", encoding="utf-8") as f:
-        json.dump({"label": args.label, "settings": bench.settings, "full_page_writes": getattr(bench, "fpw", None),
+        json.dump({"label": args.label, "settings": bench.settings, "full_page_writes": bench.fpw,
                    "options": vars(args), "results": bench.results}, f, indent=1)
     print(text)
     draw(bench, stem)
