@@ -24,7 +24,6 @@
 #include "hybrid/bm25_query.h"
 #include "hybrid/bm25_segment.h"
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 /*
@@ -193,7 +192,6 @@ typedef struct Search
  * search runs within another one.
  */
 static int64 sums[WINDOW];		/* 0: not met, or no candidate */
-static uint64 met[WINDOW / 64];	/* which have a sum */
 static uint16 candidates[WINDOW];	/* those that may pass the bar */
 static bool window_is_clear = true; /* unless a search ended in an error */
 
@@ -201,10 +199,7 @@ static void
 clear_window(void)
 {
 	if (!window_is_clear)
-	{
 		memset(sums, 0, sizeof(sums));
-		memset(met, 0, sizeof(met));
-	}
 	window_is_clear = false;
 }
 
@@ -429,12 +424,16 @@ search_one(Search *search)
 	}
 }
 
-/* Add an essential term's postings in the window to the sums. */
+/*
+ * Add an essential term's postings in the window to the sums.  Documents that it meets
+ * first become candidates, without a branch: which do is as good as random.
+ */
 static void
 add_up(Search *search, Walk *walk)
 {
 	const VsBm25Cursor *cursor = &walk->cursor;
 	Stretch		stretch = {.next = search->start};
+	int			n = search->ncandidates;
 
 	while (next_stretch(search, walk, &stretch))
 	{
@@ -442,11 +441,14 @@ add_up(Search *search, Walk *walk)
 		for (int i = stretch.first; i < stretch.end; i++)
 		{
 			uint32		place = cursor->docs[i] - search->start;
+			int64		sum = sums[place];
 
-			sums[place] += posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
-			met[place / 64] |= UINT64CONST(1) << place % 64;
+			candidates[n] = place;
+			n += sum == 0;
+			sums[place] = sum + posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
 		}
 	}
+	search->ncandidates = n;
 }
 
 /* What a document must have so far, if the first terms are still to come. */
@@ -456,43 +458,31 @@ enough(const Search *search, int rest)
 	return bar(search->best, search->number) - search->below[rest];
 }
 
-/* It is a candidate, if it has enough, or forgotten. */
-static inline void
-keep_or_forget(Search *search, uint32 place, int64 least)
-{
-	if (sums[place] >= least)
-		candidates[search->ncandidates++] = place;
-	else
-		sums[place] = 0;
-}
-
-/* The documents that the essential terms met: which may pass the bar? */
-static void
-choose_candidates(Search *search, int rest)
-{
-	uint32		words = (search->end - search->start + 63) / 64;
-	int64		least = enough(search, rest);
-
-	search->ncandidates = 0;
-	for (uint32 word = 0; word < words; word++)
-	{
-		for (uint64 left = met[word]; left != 0; left &= left - 1)
-			keep_or_forget(search, word * 64 + pg_rightmost_one_pos64(left), least);
-		met[word] = 0;
-	}
-}
-
-/* Which may still, after one more term? */
+/* Which candidates may still pass the bar?  The others are forgotten, without a branch. */
 static void
 keep_candidates(Search *search, int rest)
 {
-	int			n = search->ncandidates;
 	int64		least = enough(search, rest);
+	int			n = 0;
 
-	search->ncandidates = 0;
-	for (int i = 0; i < n; i++)
-		keep_or_forget(search, candidates[i], least);
+	for (int i = 0; i < search->ncandidates; i++)
+	{
+		uint16		place = candidates[i];
+		int64		sum = sums[place];
+
+		candidates[n] = place;
+		n += sum >= least;
+		sums[place] = sum >= least ? sum : 0;
+	}
+	search->ncandidates = n;
 }
+
+#define ST_SORT			sort_places
+#define ST_ELEMENT_TYPE	uint16
+#define ST_COMPARE(a, b)	((int) *(a) - (int) *(b))
+#define ST_SCOPE		static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Add what the term has of a candidate, whose posting is at a place in the present block. */
 static inline void
@@ -551,10 +541,13 @@ look_up(Search *search, Walk *walk, int rest)
 {
 	uint64		width = search->end - search->start;
 
-	if (walk->cursor.df * width > (uint64) search->ncandidates * SEEK * search->segment->ndocs)
-		seek_candidates(search, walk, rest);
-	else
+	if (walk->cursor.df * width <= (uint64) search->ncandidates * SEEK * search->segment->ndocs)
 		pass_postings(search, walk);
+	else
+	{
+		sort_places(candidates, search->ncandidates);
+		seek_candidates(search, walk, rest);
+	}
 }
 
 /*
@@ -564,15 +557,19 @@ look_up(Search *search, Walk *walk, int rest)
 static void
 search_several(Search *search, int rest)
 {
+	search->ncandidates = 0;
 	for (int i = rest; i < search->n; i++)
 		add_up(search, search->walks[i]);
-	choose_candidates(search, rest);
+	keep_candidates(search, rest);
 	while (rest > 0 && search->ncandidates > 0)
 	{
 		rest--;
 		look_up(search, search->walks[rest], rest);
 		keep_candidates(search, rest);
 	}
+
+	/* In order: the bar goes up by it. */
+	sort_places(candidates, search->ncandidates);
 	for (int i = 0; i < search->ncandidates; i++)
 	{
 		uint16		place = candidates[i];
