@@ -13,8 +13,8 @@
 #include "am/stats.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
+#include "port/pg_crc32c.h"
 #include "quant/rotation.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -270,10 +270,14 @@ const void *
 vs_index_kept_vector(const VsIndex *index, const float *vector)
 {
 	VsBytes    *bytes;
+	pg_crc32c	mark;
 
 	if (index->bits == 0)
 		return vector;
 	bytes = round_vector(index, vector);
-	bytes->mark = hash_bytes((const unsigned char *) vector, index->dims * sizeof(float));
+	INIT_CRC32C(mark);
+	COMP_CRC32C(mark, vector, index->dims * sizeof(float));
+	FIN_CRC32C(mark);
+	bytes->mark = mark;
 	return bytes;
 }

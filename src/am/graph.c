@@ -253,16 +253,29 @@ admit_estimate(VsSearch *search, VsCandidate cand)
 		heap_append(&search->later, cand);
 }
 
-/* Drop those that were visited before, and visit the others. */
+/*
+ * Drop those that were visited before, and visit the others.  First it is asked of all:
+ * that needs no branch, which would be mispredicted for every third, and no answer waits
+ * for what is written for the one before.
+ */
 static int
 keep_unseen(VsSearch *search, VsCandidate *batch, int n)
 {
+	uint16		places[2 * VS_MAX_M];
 	int			unseen = 0;
+	int			kept = 0;
 
 	for (int i = 0; i < n; i++)
-		if (vs_idset_add(&search->visited, batch[i].id))
-			batch[unseen++] = batch[i];
-	return unseen;
+	{
+		places[unseen] = i;
+		unseen += !vs_idset_has(&search->visited, batch[i].id);
+	}
+	for (int i = 0; i < unseen; i++)
+	{
+		batch[kept] = batch[places[i]];
+		kept += vs_idset_add(&search->visited, batch[kept].id);
+	}
+	return kept;
 }
 
 /* Ask memory for a vertex, unless that was done a moment ago. */
@@ -290,6 +303,14 @@ look_ahead(VsSearch *search)
 			approach(search, frontier->items[i].id);
 }
 
+/* A member of a list, without what that says of its cover. */
+static inline VsCandidate
+without_cover(VsCandidate cand)
+{
+	cand.cover = VS_COVER_UNKNOWN;
+	return cand;
+}
+
 /*
  * Read a vertex's neighbours and price those not visited before.
  */
@@ -302,12 +323,10 @@ expand(VsSearch *search, VsCandidate cand)
 
 	n = keep_unseen(search, batch, n);
 	look_ahead(search);
-	for (int i = 0; i < n; i++)
-		batch[i].cover = VS_COVER_UNKNOWN;	/* was of another list */
 	n = graph->price(graph, search->query, batch, n);
 	search->priced += n;
 	for (int i = 0; i < n; i++)
-		admit(search, batch[i]);
+		admit(search, without_cover(batch[i]));
 }
 
 /*
@@ -349,10 +368,7 @@ expand_by_estimates(VsSearch *search, VsCandidate cand)
 	search->priced += n + 1;
 	admit_to_results(search, cand);
 	for (int i = 0; i < n; i++)
-	{
-		batch[i].cover = VS_COVER_UNKNOWN;	/* was of another list */
-		admit_estimate(search, batch[i]);
-	}
+		admit_estimate(search, without_cover(batch[i]));
 }
 
 /* All that waits may be near enough now. */
@@ -631,27 +647,36 @@ vs_choose_neighbours(VsGraph *graph, const VsCandidate *cands, int n,
 static int
 last_choice(const VsMember *members, int n)
 {
+	bool		any_covered = false;
+	float		farthest = -INFINITY;
 	int			last = 0;
 
-	for (int i = 1; i < n; i++)
-		if (members[i].covered != members[last].covered ? members[i].covered :
-			members[i].rank > members[last].rank)
-			last = i;
+	for (int i = 0; i < n; i++)
+		any_covered |= members[i].covered;
+	for (int i = 0; i < n; i++)
+	{
+		bool		farther = (members[i].covered == any_covered) & (members[i].rank > farthest);
+
+		farthest = farther ? members[i].rank : farthest;
+		last = farther ? i : last;
+	}
 	return last;
 }
 
+/* Loops without branches: a build runs them for each link back. */
 int
 vs_choose_gone(VsMember *members, int n, VsMember *added)
 {
+	bool		covered = false;
 	int			last;
 
-	added->covered = false;
-	for (int i = 0; i < n && !added->covered; i++)
-		added->covered = !members[i].covered && members[i].rank < added->rank &&
-			members[i].to_added < added->rank;
-	for (int i = 0; i < n && !added->covered; i++)
-		if (members[i].rank > added->rank && members[i].to_added < members[i].rank)
-			members[i].covered = true;
+	for (int i = 0; i < n; i++)
+		covered |= !members[i].covered & (members[i].rank < added->rank) &
+			(members[i].to_added < added->rank);
+	for (int i = 0; i < n; i++)
+		members[i].covered |= !covered & (members[i].rank > added->rank) &
+			(members[i].to_added < members[i].rank);
+	added->covered = covered;
 	if (n == 0)
 		return n;
 	last = last_choice(members, n);
