@@ -35,6 +35,7 @@
 #include "am/limit.h"
 #include "am/pagegraph.h"
 #include "am/ranked.h"
+#include "am/recent.h"
 #include "am/rerank.h"
 #include "am/stats.h"
 #include "miscadmin.h"
@@ -486,13 +487,24 @@ widen_batch(VsScan *state)
 	state->run.batches--;		/* it is the same one */
 }
 
-/* Whether all rows of a vertex are known to be visible to everybody. */
+/*
+ * Whether all rows of a vertex are known to be visible to everybody.  They are wanted
+ * soon: have them fetched meanwhile, from disk or from memory.
+ */
 static bool
 rows_are_visible(Relation heap, const VsFound *found, Buffer *map)
 {
+	bool		verify = heap->rd_rel->relpages > NBuffers / 2;
+
 	for (int i = 0; i < found->ntids; i++)
-		if (!VM_ALL_VISIBLE(heap, ItemPointerGetBlockNumber(&found->tids[i]), map))
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(&found->tids[i]);
+
+		if (!VM_ALL_VISIBLE(heap, block, map))
 			return false;
+		vs_recent_fetch(heap, block, verify);
+		vs_recent_prefetch(heap, block, true, 0, 0);
+	}
 	return found->ntids > 0;
 }
 
