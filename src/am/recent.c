@@ -20,7 +20,7 @@
 
 /* Bytes of a cache line, and lines to ask for: the processor sees more coming. */
 #define LINE			64
-#define MAX_LINES		24
+#define MAX_LINES		12
 
 typedef struct Recent
 {
