@@ -4,8 +4,9 @@ SET search_path = bm25, public;
 
 -- ---- what is expected, computed here from the definition ----
 
--- All rows in order: score, then place; rows without a match are 0, NULLs come
--- last.  Documents have at most 40 words: one byte holds that length exactly.
+-- All rows in order: score, then place; rows without a match are 0 and in the order of
+-- their lengths, then places; NULLs come last.  Documents have at most 40 words: one byte
+-- holds that length exactly.
 CREATE FUNCTION expected(source text, query text[], tokens text, k1 float8, b float8, OUT id integer, OUT score float8)
 	RETURNS SETOF record LANGUAGE plpgsql AS $$
 BEGIN
@@ -14,15 +15,16 @@ BEGIN
 		idf AS MATERIALIZED (SELECT word, ln(1 + (n - count(d.id) + 0.5) / (count(d.id) + 0.5)) AS idf
 			FROM total, (SELECT DISTINCT unnest($1) AS word) w LEFT JOIN d ON word = ANY (words) GROUP BY word, n),
 		asked AS (SELECT word, count(*) AS times FROM unnest($1) word GROUP BY 1),
-		scored AS (SELECT id, tableoid, place, words IS NULL AS none, (SELECT coalesce(sum(times * idf * tf / (tf + $2 * (1 - $3 + $3 * cardinality(words) / avgdl))), 0)
+		scored AS (SELECT id, tableoid, place, words IS NULL AS none, cardinality(words) AS length, (SELECT coalesce(sum(times * idf * tf / (tf + $2 * (1 - $3 + $3 * cardinality(words) / avgdl))), 0)
 			FROM asked JOIN idf USING (word), LATERAL (SELECT count(*) AS tf FROM unnest(words) w WHERE w = word) f WHERE tf > 0) AS score
 			FROM d, total)
-		SELECT id, CASE WHEN NOT none THEN -score END FROM scored ORDER BY none, round(score::numeric, 12) DESC, tableoid, place',
+		SELECT id, CASE WHEN NOT none THEN -score END FROM scored ORDER BY none, round(score::numeric, 12) DESC, CASE WHEN score = 0 THEN length END, tableoid, place',
 		tokens, source) USING query, k1, b;
 END
 $$;
 
--- What the index says, compared with that and with a sort without the index.
+-- What the index says, compared with that and with a sort without the index, which knows
+-- no lengths: of it, only matches are compared.
 CREATE FUNCTION agree(source text, query text, index text DEFAULT NULL, k1 float8 DEFAULT 1.2, b float8 DEFAULT 0.75,
 		tokens text DEFAULT 'vecstore_tokenize(body)', query_tokens text DEFAULT 'vecstore_tokenize($1)', body text DEFAULT 'body',
 		OUT n integer, OUT matches integer, OUT same_order boolean, OUT same_scores boolean, OUT same_sorted boolean) LANGUAGE plpgsql AS $$
@@ -36,7 +38,7 @@ BEGIN
 	SELECT array_agg(e.id), array_agg(e.score), count(*), count(*) FILTER (WHERE e.score < 0) INTO best, scores, n, matches
 		FROM expected(source, words, tokens, k1, b) e;
 	SELECT i.ids = best, (SELECT bool_and(x IS NOT DISTINCT FROM y OR abs(x - y) < 1e-9) FROM unnest(i.distances, scores) u(x, y)),
-			t.distances = i.distances AND t.ids = i.ids
+			t.distances = i.distances AND t.ids[1:matches] = i.ids[1:matches]
 		INTO same_order, same_scores, same_sorted
 		FROM by_index(format('SELECT id, %s FROM %s ORDER BY %1$s', term, source)) i,
 			by_table(format('SELECT id, %s FROM %s ORDER BY %1$s, tableoid, ctid', term, source)) t;
@@ -100,6 +102,16 @@ INSERT INTO docs SELECT id + 2000, body, part FROM docs WHERE id % 4 = 0;
 CREATE INDEX docs_body ON docs USING vecstore_bm25 (body);
 ANALYZE docs;
 SELECT query, a.* FROM unnest(ARRAY['w0', 'w199', 'w0 w1', 'w3 w0 w50 w7 w120', 'w5 w5 w6', 'w7 w8 w9 w10 w11 w12 w13 w14 w15']) query, agree('docs', query) a;
+-- a score that knows no lengths: ties among documents of all lengths, in a segment of 1,500 rows, one of 500 and pending ones
+CREATE TABLE flat (id integer, body text);
+INSERT INTO flat SELECT id, body FROM docs WHERE id <= 1500;
+CREATE INDEX flat_body ON flat USING vecstore_bm25 (body) WITH (b = 0);
+INSERT INTO flat SELECT id, body FROM docs WHERE id > 2000;
+VACUUM flat;
+INSERT INTO flat SELECT id, body FROM docs WHERE id BETWEEN 1501 AND 2000;
+SELECT segments, documents, pending_pages > 0 AS pending FROM bm25_index_info('flat_body');
+SELECT query, a.* FROM unnest(ARRAY['w0', 'w1', 'w0 w1', 'w3 w0 w50 w7 w120', 'w5 w5 w6', 'w7 w8 w9 w10 w11 w12 w13 w14 w15']) query, agree('flat', query, b => 0) a;
+DROP TABLE flat;
 -- batches: every length of a prefix is the beginning of the whole
 SELECT bool_and(ids = whole[1:l]) FROM (SELECT array_agg(id) FROM (SELECT id FROM docs ORDER BY body <@> 'w0 w3') q) w(whole),
 	unnest(ARRAY[1, 31, 32, 33, 159, 160, 161, 500, 1000]) l,

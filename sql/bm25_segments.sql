@@ -6,7 +6,7 @@ CREATE SCHEMA segments;
 SET search_path = segments, public;
 RESET client_min_messages;
 
--- The first rows by score and place, by the index and by a sort.
+-- The first rows that match, by score and place, by the index and by a sort.
 CREATE FUNCTION same(source regclass, query text, k int) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	score text := format('body <@> bm25_query(%L, %L)', query, source || '_body');
@@ -14,10 +14,10 @@ DECLARE
 	by_sort text;
 BEGIN
 	SET LOCAL enable_seqscan = off;
-	EXECUTE format('SELECT string_agg(id || '' '' || s, '', '') FROM (SELECT id, %s AS s FROM %s ORDER BY s LIMIT %s) r', score, source, k) INTO by_index;
+	EXECUTE format('SELECT string_agg(id || '' '' || s, '', '') FROM (SELECT id, %s AS s FROM %s ORDER BY s LIMIT %s) r WHERE s < 0', score, source, k) INTO by_index;
 	SET LOCAL enable_seqscan = on;
 	SET LOCAL enable_indexscan = off;
-	EXECUTE format('SELECT string_agg(id || '' '' || s, '', '') FROM (SELECT id, s FROM (SELECT id, ctid, %s AS s FROM %s OFFSET 0) r ORDER BY s, ctid LIMIT %s) r', score, source, k) INTO by_sort;
+	EXECUTE format('SELECT string_agg(id || '' '' || s, '', '') FROM (SELECT id, s FROM (SELECT id, ctid, %s AS s FROM %s OFFSET 0) r ORDER BY s, ctid LIMIT %s) r WHERE s < 0', score, source, k) INTO by_sort;
 	SET LOCAL enable_indexscan = on;
 	RETURN by_index = by_sort;
 END

@@ -119,6 +119,15 @@ vs_extend_by(Relation rel, int n)
 #define vs_tag_rel_number(tag)	((tag)->rnode.relNode)
 #endif
 
+/* What tuplesort_getdatum() returns can be a copy from 16 on; of numbers there is no need. */
+#if PG_VERSION_NUM >= 160000
+#define vs_tuplesort_getdatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, false, value, isnull, NULL)
+#else
+#define vs_tuplesort_getdatum(sort, value, isnull) \
+	tuplesort_getdatum(sort, true, value, isnull, NULL)
+#endif
+
 /* EXPLAIN ANALYZE counts index searches from 18 on. */
 #if PG_VERSION_NUM >= 180000
 #define vs_count_index_search(scan) \

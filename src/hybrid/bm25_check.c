@@ -5,12 +5,12 @@
  * Four steps, of which a later one relies on those before:
  *
  *	extents		the metapage's runs of blocks are in the file, and none in another
- *	segments	every page is its segment's; rows are in the order of their places; the
- *				dictionary is in order; postings follow one another without a gap, in the
- *				order of documents, and their bounds are true; all terms of a document
- *				say the same length, which is the sum of its frequencies
+ *	segments	every page is its segment's; the dictionary is in order; postings follow one
+ *				another without a gap, in the order of documents, and their bounds are true;
+ *				a document's length is the sum of its terms' frequencies
  *	pending		every byte is of a row; terms are in order
- *	rows		no row is there twice (a merge of all lists of rows, so memory is bounded)
+ *	rows		those of a segment are in the order of lengths and places, and no row is there
+ *				twice (a sort of all rows, within maintenance_work_mem)
  *
  * With heap => true also: every row that a snapshot sees is there with its terms.  What
  * the index has goes into a Bloom filter first, a row as one element: its place and a
@@ -34,6 +34,8 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/index.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "hybrid/bm25.h"
@@ -43,13 +45,13 @@
 #include "hybrid/bm25_query.h"
 #include "hybrid/bm25_segment.h"
 #include "hybrid/tsterms.h"
-#include "lib/binaryheap.h"
 #include "lib/bloomfilter.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
 
 /* Looks without a lock, and looks at all: a standby has no lock to take. */
 #define FREE_TRIES		3
@@ -63,8 +65,6 @@ typedef struct DocumentSums
 {
 	uint64		hash;			/* of its terms */
 	uint32		length;
-	uint8		code;			/* the length that its postings have */
-	bool		any;			/* it has postings */
 	bool		capped;			/* a frequency is the largest possible: it may have been larger */
 } DocumentSums;
 
@@ -72,6 +72,7 @@ typedef struct Check
 {
 	Relation	rel;
 	VsBm25Meta	meta;
+	VsBm25Lengths lengths;		/* of the segment that is looked at */
 	bool		stale;
 	bool		locked;			/* nobody merges or flushes */
 	bool		with_table;
@@ -137,6 +138,16 @@ hash_document(const VsBm25Document *document)
 }
 
 /* ---- a segment ---- */
+
+static void
+read_lengths(Check *check, const VsBm25Segment *segment)
+{
+	VsBm25Reader reader;
+
+	vs_bm25_reader_init(&reader, check->rel, &segment->extent, &check->stale);
+	vs_bm25_read_lengths(&reader, segment, &check->lengths);
+	vs_bm25_reader_end(&reader);
+}
 
 /* Its pages are its own, and full but for the last one before the dictionary. */
 static void
@@ -221,7 +232,7 @@ check_postings(Check *check, const VsBm25Segment *segment)
 			vs_bm25_broken(check->rel, "Block %u: the postings of entry %u begin at " UINT64_FORMAT ", not " UINT64_FORMAT ".",
 						   VsBm25BlockAt(&dictionary, segment->dict_at) + entries->page - 1,
 						   entries->count - 1, entries->entry.place, place);
-		vs_bm25_cursor_init(cursor, &postings, segment, &entries->entry);
+		vs_bm25_cursor_init(cursor, &postings, segment, &check->lengths, &entries->entry);
 		check_term(check, cursor);
 		if (!check->stale)
 			place += vs_bm25_cursor_bytes(cursor);
@@ -258,7 +269,7 @@ sum_documents(Check *check, const VsBm25Segment *segment, uint32 first, uint32 n
 	{
 		const VsBm25Entry *entry = &entries->entry;
 
-		vs_bm25_cursor_init(cursor, &postings, segment, entry);
+		vs_bm25_cursor_init(cursor, &postings, segment, &check->lengths, entry);
 		for (uint32 doc = vs_bm25_cursor_seek(cursor, first); doc != VS_BM25_NO_DOC && doc - first < n;
 			 doc = vs_bm25_cursor_seek(cursor, doc + 1))
 		{
@@ -267,13 +278,8 @@ sum_documents(Check *check, const VsBm25Segment *segment, uint32 first, uint32 n
 			uint8		length;
 
 			vs_bm25_cursor_posting(cursor, cursor->at, &tf, &length);
-			if (sum->any && sum->code != length)
-				vs_bm25_broken(check->rel, "Terms of document %u of the segment that begins at block %u say lengths %d and %d.",
-							   doc, segment->extent.start, sum->code, length);
 			sum->hash += hash_term(entry->term, entry->length, tf);
 			sum->length += tf;
-			sum->code = length;
-			sum->any = true;
 			sum->capped |= tf == VS_BM25_MAX_TF;
 		}
 		vs_bm25_cursor_end(cursor);
@@ -285,7 +291,7 @@ sum_documents(Check *check, const VsBm25Segment *segment, uint32 first, uint32 n
 }
 
 /*
- * Documents have the lengths that their postings say, and so has the segment.  As many at
+ * Documents have as many words as their postings say, and so has the segment.  As many at
  * once as memory allows: for others the postings are read again.
  */
 static void
@@ -295,6 +301,7 @@ check_documents(Check *check, const VsBm25Segment *segment)
 	DocumentSums *sums = MemoryContextAllocHuge(CurrentMemoryContext, Max(size, 1) * sizeof(DocumentSums));
 	VsBm25Reader rows;
 	uint64		length = 0;
+	uint8		code = 0;
 	bool		capped = false;
 
 	vs_bm25_reader_init(&rows, check->rel, &segment->extent, &check->stale);
@@ -308,9 +315,10 @@ check_documents(Check *check, const VsBm25Segment *segment)
 			const DocumentSums *sum = &sums[i];
 			ItemPointerData tid;
 
-			if (sum->any && !sum->capped && vs_bm25_encode_length(sum->length) != sum->code)
-				vs_bm25_broken(check->rel, "Document %u of the segment that begins at block %u has %u words, its postings say length %d.",
-							   first + i, segment->extent.start, sum->length, sum->code);
+			code = vs_bm25_next_length(&check->lengths, first + i, code);
+			if (!sum->capped && vs_bm25_encode_length(sum->length) != code)
+				vs_bm25_broken(check->rel, "Document %u of the segment that begins at block %u has %u words and stands among those of length %d.",
+							   first + i, segment->extent.start, sum->length, code);
 			length += sum->length;
 			capped |= sum->capped;
 			if (check->filter)
@@ -364,38 +372,65 @@ check_pending(Check *check)
 	pfree(pending);
 }
 
-/* ---- no row twice ---- */
+/* ---- rows in order, and none twice ---- */
 
-/* A list of rows: documents or NULLs of a segment, or the pending rows. */
+/* The numbers of lists of rows: 0 of the pending ones, two for each segment. */
+#define MAX_LISTS	(2 * VS_BM25_MAX_SEGMENTS + 1)
+
+StaticAssertDecl(MAX_LISTS <= 256, "a row and its list are one number");
+
+/* A list of rows of a segment, documents or NULLs. */
 typedef struct RowList
 {
 	VsBm25Reader reader;
-	BlockNumber start;			/* where its extent begins */
+	const VsBm25Lengths *lengths;	/* NULL: there are none */
+	uint8		length;			/* of the last row read */
 	uint32		next;			/* to read */
 	uint32		end;
 	int			n;				/* read */
-	int			at;
-	ItemPointerData *tids;
+	ItemPointerData tids[TIDS_AT_ONCE];
 } RowList;
 
-/* Read on; false at the list's end. */
+/* Begin a list of n rows of a segment from one on. */
+static RowList *
+begin_list(Check *check, const VsBm25Segment *segment, uint32 from, uint32 n)
+{
+	RowList    *list = palloc0(sizeof(RowList));
+
+	vs_bm25_reader_init(&list->reader, check->rel, &segment->extent, &check->stale);
+	list->lengths = from < segment->ndocs ? &check->lengths : NULL;
+	list->next = from;
+	list->end = from + n;
+	return list;
+}
+
+static void
+end_list(RowList *list)
+{
+	vs_bm25_reader_end(&list->reader);
+	pfree(list);
+}
+
+/* Read on, rows of the same length in order; false at the list's end. */
 static bool
 read_list(Check *check, RowList *list)
 {
 	ItemPointerData last = list->tids[Max(list->n - 1, 0)];
 	bool		first = list->n == 0;
 
-	list->at = 0;
 	list->n = Min(TIDS_AT_ONCE, list->end - list->next);
 	if (list->n == 0)
 		return false;
 	vs_bm25_read_tids(&list->reader, list->next, list->n, list->tids);
 	for (int i = 0; i < list->n && !check->stale; i++)
 	{
-		if (!first && ItemPointerCompare(&last, &list->tids[i]) >= 0)
+		uint8		length = list->lengths ? vs_bm25_next_length(list->lengths, list->next + i, list->length) : 0;
+
+		if (!first && length == list->length && ItemPointerCompare(&last, &list->tids[i]) >= 0)
 			vs_bm25_broken(check->rel, "Block %u: row %u is not in order.",
 						   VsBm25BlockAt(&list->reader, ((uint64) list->next + i) * sizeof(ItemPointerData)),
 						   list->next + i);
+		list->length = length;
 		last = list->tids[i];
 		first = false;
 	}
@@ -403,55 +438,31 @@ read_list(Check *check, RowList *list)
 	return !check->stale;
 }
 
-/* Go to the next row of a list. */
-static bool
-next_row(Check *check, RowList *list)
+/* Sort rows by their TIDs: a row and the list it is of are one number. */
+static void
+put_rows(Tuplesortstate *sort, const ItemPointerData *tids, int64 n, int list)
 {
-	return ++list->at < list->n || read_list(check, list);
+	for (int64 i = 0; i < n; i++)
+		tuplesort_putdatum(sort, Int64GetDatum((int64) ItemPointerGetBlockNumber(&tids[i]) << 24 |
+											   ItemPointerGetOffsetNumber(&tids[i]) << 8 | list), false);
 }
 
-/* The least first. */
-static int
-compare_lists(Datum a, Datum b, void *arg)
+static void
+put_list(Check *check, Tuplesortstate *sort, RowList *rows, int list)
 {
-	RowList	   *x = (RowList *) DatumGetPointer(a);
-	RowList	   *y = (RowList *) DatumGetPointer(b);
-
-	return ItemPointerCompare(&y->tids[y->at], &x->tids[x->at]);
+	while (read_list(check, rows))
+	{
+		CHECK_FOR_INTERRUPTS();
+		put_rows(sort, rows->tids, rows->n, list);
+	}
+	end_list(rows);
 }
 
-static int
-compare_tids(const void *a, const void *b)
+/* Where the extent of a list begins. */
+static BlockNumber
+list_start(const Check *check, int list)
 {
-	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
-}
-
-/* Begin a list of a segment's rows. */
-static RowList *
-begin_list(Check *check, const VsBm25Segment *segment, uint32 from, uint32 n)
-{
-	RowList	   *list = palloc0(sizeof(RowList));
-
-	vs_bm25_reader_init(&list->reader, check->rel, &segment->extent, &check->stale);
-	list->start = segment->extent.start;
-	list->next = from;
-	list->end = from + n;
-	list->tids = palloc0(TIDS_AT_ONCE * sizeof(ItemPointerData));
-	return list;
-}
-
-/* A list of the pending rows, all of which are read. */
-static RowList *
-pending_list(Check *check)
-{
-	RowList	   *list = palloc0(sizeof(RowList));
-
-	qsort(check->pending, check->pending_rows, sizeof(ItemPointerData), compare_tids);
-	vs_bm25_reader_init(&list->reader, check->rel, &check->meta.pending[0], &check->stale);
-	list->start = check->meta.pending[0].start;
-	list->tids = check->pending;
-	list->n = check->pending_rows;
-	return list;
+	return list == 0 ? check->meta.pending[0].start : check->meta.segments[(list - 1) / 2].extent.start;
 }
 
 /*
@@ -460,7 +471,7 @@ pending_list(Check *check)
  * meanwhile, which then is another one now.
  */
 static void
-found_twice(Check *check, const RowList *a, const RowList *b, const ItemPointerData *tid)
+found_twice(Check *check, int64 a, int64 b)
 {
 	if (!check->locked && vs_bm25_has_changed(check->rel, &check->meta))
 	{
@@ -468,55 +479,51 @@ found_twice(Check *check, const RowList *a, const RowList *b, const ItemPointerD
 		return;
 	}
 	vs_bm25_broken(check->rel, "Row (%u,%u) is in the extents that begin at blocks %u and %u, or twice in one.",
-				   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid), a->start, b->start);
+				   (BlockNumber) (a >> 24), (OffsetNumber) (a >> 8), list_start(check, a & 0xFF),
+				   list_start(check, b & 0xFF));
 }
 
-/* Merge all lists of rows: each is in order, and no row is in two. */
+/* Look for a row that is there twice: sorted, they are neighbours. */
+static void
+find_twice(Check *check, Tuplesortstate *sort)
+{
+	int64		last = -1;
+	Datum		value;
+	bool		isnull;
+
+	while (!check->stale && vs_tuplesort_getdatum(sort, &value, &isnull))
+	{
+		int64		row = DatumGetInt64(value);
+
+		CHECK_FOR_INTERRUPTS();
+		if (last >= 0 && last >> 8 == row >> 8)
+			found_twice(check, last, row);
+		last = row;
+	}
+}
+
+/* Check all lists of rows. */
 static void
 check_rows(Check *check)
 {
-	binaryheap *heap = binaryheap_allocate(2 * VS_BM25_MAX_SEGMENTS + 1, compare_lists, NULL);
-	const RowList *last_list = NULL;
-	ItemPointerData last;
+	Tuplesortstate *sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false,
+												 maintenance_work_mem, NULL, TUPLESORT_NONE);
 
-	for (int i = 0; i < check->meta.nsegments; i++)
+	put_rows(sort, check->pending, check->pending_rows, 0);
+	for (int i = 0; i < check->meta.nsegments && !check->stale; i++)
 	{
 		const VsBm25Segment *segment = &check->meta.segments[i];
-		RowList	   *lists[] = {begin_list(check, segment, 0, segment->ndocs),
-		begin_list(check, segment, segment->ndocs, segment->nnulls)};
 
-		for (int j = 0; j < lengthof(lists); j++)
-			if (read_list(check, lists[j]))
-				binaryheap_add_unordered(heap, PointerGetDatum(lists[j]));
-			else
-				vs_bm25_reader_end(&lists[j]->reader);
+		read_lengths(check, segment);
+		put_list(check, sort, begin_list(check, segment, 0, segment->ndocs), 2 * i + 1);
+		put_list(check, sort, begin_list(check, segment, segment->ndocs, segment->nnulls), 2 * i + 2);
 	}
-	if (check->pending_rows > 0)
-		binaryheap_add_unordered(heap, PointerGetDatum(pending_list(check)));
-	binaryheap_build(heap);
-	while (!binaryheap_empty(heap) && !check->stale)
+	if (!check->stale)
 	{
-		RowList	   *list = (RowList *) DatumGetPointer(binaryheap_first(heap));
-		ItemPointerData tid = list->tids[list->at];
-
-		CHECK_FOR_INTERRUPTS();
-		if (last_list && ItemPointerEquals(&last, &tid))
-			found_twice(check, last_list, list, &tid);
-		last = tid;
-		last_list = list;
-		if (next_row(check, list))
-			binaryheap_replace_first(heap, PointerGetDatum(list));
-		else
-		{
-			vs_bm25_reader_end(&list->reader);
-			(void) binaryheap_remove_first(heap);
-		}
+		tuplesort_performsort(sort);
+		find_twice(check, sort);
 	}
-
-	/* Where the walk broke off, there are pins left. */
-	while (!binaryheap_empty(heap))
-		vs_bm25_reader_end(&((RowList *) DatumGetPointer(binaryheap_remove_first(heap)))->reader);
-	binaryheap_free(heap);
+	tuplesort_end(sort);
 }
 
 /* The NULLs of a segment, for the filter. */
@@ -528,7 +535,7 @@ add_nulls(Check *check, const VsBm25Segment *segment)
 	while (check->filter && read_list(check, list))
 		for (int i = 0; i < list->n; i++)
 			add_row(check, &list->tids[i], true, 0);
-	vs_bm25_reader_end(&list->reader);
+	end_list(list);
 }
 
 /* ---- all of the index ---- */
@@ -561,7 +568,9 @@ look(Check *check)
 	{
 		const VsBm25Segment *segment = &check->meta.segments[i];
 
-		check_postings(check, segment);
+		read_lengths(check, segment);
+		if (!check->stale)
+			check_postings(check, segment);
 		if (!check->stale)
 			check_documents(check, segment);
 		if (!check->stale)

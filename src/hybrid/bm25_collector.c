@@ -10,6 +10,9 @@
  *
  * The last posting of a term stands in the term itself, because the row that it is of
  * may have the term once more: so nobody has to sort a row's terms first.
+ *
+ * Rows come in the order of the table, mostly, and are written in that of their lengths:
+ * rows and postings alike are counted by length and put into their places.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -28,15 +31,18 @@
 #define FIRST_SLICE_BYTES	8
 #define LAST_SLICE_BYTES	2048
 
-/* Terms that are looked up together. */
+/* Terms that are looked up, or asked for, together. */
 #define TERMS_AT_ONCE		16
 
 /*
- * What writing takes: for each term its place in the order; for each row, if they did
- * not come in order, places before and after, TID, and a posting.
+ * What writing takes: for each term its place in the order; for each row its number, and
+ * two postings; first its TID and its place among TIDs instead of these.
  */
 #define TERM_WRITE_BYTES	16
-#define ROW_WRITE_BYTES		26
+#define ROW_WRITE_BYTES		20
+
+/* To sort so few postings takes less time than to count their lengths. */
+#define FEW_POSTINGS		32
 
 typedef struct Slice
 {
@@ -125,7 +131,7 @@ vs_bm25_collector_bytes(const VsBm25Collector *collector)
 {
 	return MemoryContextMemAllocated(collector->context, true) +
 		(Size) collector->terms->members * TERM_WRITE_BYTES +
-		(collector->sorted ? 0 : (Size) collector->ndocs * ROW_WRITE_BYTES);
+		(Size) collector->ndocs * ROW_WRITE_BYTES;
 }
 
 bool
@@ -396,46 +402,93 @@ compare_places(const void *a, const void *b, void *tids)
 							  &((ItemPointer) tids)[*(const uint32 *) b]);
 }
 
-/*
- * Number documents in the order of their TIDs; returns the numbers by their coming,
- * and *tids in that order.
- */
+/* The documents by their coming, in the order of their TIDs. */
 static uint32 *
-number_documents(const VsBm25Collector *collector, ItemPointerData **tids)
+sort_places(const VsBm25Collector *collector)
 {
 	uint32		n = collector->ndocs;
 	uint32	   *places = MemoryContextAllocHuge(collector->context, n * sizeof(uint32));
-	uint32	   *numbers = MemoryContextAllocHuge(collector->context, n * sizeof(uint32));
 
 	for (uint32 i = 0; i < n; i++)
 		places[i] = i;
 	qsort_arg(places, n, sizeof(uint32), compare_places, collector->tids);
-	*tids = MemoryContextAllocHuge(collector->context, n * sizeof(ItemPointerData));
+	return places;
+}
+
+/* Turn how many there are of each length into where those of each begin. */
+static void
+begin_lengths(uint32 *lengths)
+{
+	uint32		begin = 0;
+
+	for (int i = 0; i < VS_BM25_LENGTHS; i++)
+	{
+		uint32		n = lengths[i];
+
+		lengths[i] = begin;
+		begin += n;
+	}
+}
+
+/*
+ * Number documents in the order of their lengths, then TIDs, and write their TIDs; returns
+ * the numbers by their coming.
+ */
+static uint32 *
+write_rows(const VsBm25Collector *collector, VsBm25Writer *writer)
+{
+	uint32		n = collector->ndocs;
+	uint32	   *places = collector->sorted ? NULL : sort_places(collector);
+	uint32	   *numbers = MemoryContextAllocHuge(collector->context, n * sizeof(uint32));
+	ItemPointerData *tids = MemoryContextAllocHuge(collector->context, n * sizeof(ItemPointerData));
+	uint32		ends[VS_BM25_LENGTHS] = {0};
+	uint32		begin = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		ends[collector->lengths[i]]++;
+	begin_lengths(ends);
 	for (uint32 i = 0; i < n; i++)
 	{
-		(*tids)[i] = collector->tids[places[i]];
-		numbers[places[i]] = i;
+		uint32		place = places ? places[i] : i;
+
+		numbers[place] = ends[collector->lengths[place]]++;
+		tids[numbers[place]] = collector->tids[place];
 	}
-	pfree(places);
+	for (int i = 0; i < VS_BM25_LENGTHS; i++)
+	{
+		vs_bm25_writer_rows(writer, tids + begin, ends[i] - begin, i);
+		begin = ends[i];
+	}
+	pfree(tids);
+	if (places)
+		pfree(places);
 	return numbers;
 }
 
-static int
-compare_postings(const void *a, const void *b)
+/*
+ * A posting of a document, by its number, as one number: in the order of documents, and
+ * the length stands in it, too.
+ */
+static inline uint64
+pack_posting(const VsBm25Collector *collector, const uint32 *numbers, uint32 doc, uint32 tf)
 {
-	uint32		x = ((const VsBm25Posting *) a)->doc;
-	uint32		y = ((const VsBm25Posting *) b)->doc;
-
-	return x < y ? -1 : x > y;
+	return (uint64) numbers[doc] << 32 | (uint64) collector->lengths[doc] << 24 | tf;
 }
 
-/* Write a term's postings in the order of their numbers. */
+StaticAssertDecl(VS_BM25_MAX_TF < 1 << 24, "a frequency takes 24 bits");
+
+#define ST_SORT			sort_packed
+#define ST_ELEMENT_TYPE	uint64
+#define ST_COMPARE(a, b)	(*(a) < *(b) ? -1 : *(a) > *(b))
+#define ST_SCOPE		static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* A term's postings as they came. */
 static void
-write_sorted(const VsBm25Collector *collector, const CollectedTerm *term, const uint32 *numbers,
-			 VsBm25Writer *writer)
+read_postings(const VsBm25Collector *collector, const CollectedTerm *term, const uint32 *numbers,
+			  uint64 *came)
 {
-	VsBm25Posting *postings = MemoryContextAllocHuge(collector->context,
-													 term->n * sizeof(VsBm25Posting));
 	PostingReader reader;
 	uint32		doc;
 	uint32		tf;
@@ -443,27 +496,50 @@ write_sorted(const VsBm25Collector *collector, const CollectedTerm *term, const 
 
 	begin_postings(&reader, term);
 	while (next_posting(&reader, &doc, &tf))
-		postings[n++] = (VsBm25Posting)
-	{
-		numbers[doc], tf, collector->lengths[doc]
-	};
-	qsort(postings, n, sizeof(VsBm25Posting), compare_postings);
-	for (uint32 i = 0; i < n; i++)
-		vs_bm25_writer_posting(writer, postings[i].doc, postings[i].tf, postings[i].length);
-	pfree(postings);
+		came[n++] = pack_posting(collector, numbers, doc, tf);
 }
 
-/* Write a term's postings as they came. */
-static void
-write_in_order(const VsBm25Collector *collector, const CollectedTerm *term, VsBm25Writer *writer)
+static inline uint8
+packed_length(uint64 packed)
 {
-	PostingReader reader;
-	uint32		doc;
-	uint32		tf;
+	return (uint8) (packed >> 24);
+}
 
-	begin_postings(&reader, term);
-	while (next_posting(&reader, &doc, &tf))
-		vs_bm25_writer_posting(writer, doc, tf, collector->lengths[doc]);
+/* Sort postings of rows that came in order: then only lengths are out of it. */
+static void
+place_postings(const uint64 *came, uint32 n, uint64 *placed)
+{
+	uint32		ends[VS_BM25_LENGTHS] = {0};
+
+	for (uint32 i = 0; i < n; i++)
+		ends[packed_length(came[i])]++;
+	begin_lengths(ends);
+	for (uint32 i = 0; i < n; i++)
+		placed[ends[packed_length(came[i])]++] = came[i];
+}
+
+/* Memory for a term's postings. */
+typedef struct PostingBuffers
+{
+	uint64	   *came;
+	uint64	   *placed;
+} PostingBuffers;
+
+/* Write a term's postings in the order of their documents' numbers. */
+static void
+write_postings(const VsBm25Collector *collector, const CollectedTerm *term, const uint32 *numbers,
+			   const PostingBuffers *buffers, VsBm25Writer *writer)
+{
+	bool		place = collector->sorted && term->n > FEW_POSTINGS;
+	const uint64 *packed = place ? buffers->placed : buffers->came;
+
+	read_postings(collector, term, numbers, buffers->came);
+	if (place)
+		place_postings(buffers->came, term->n, buffers->placed);
+	else
+		sort_packed(buffers->came, term->n);
+	for (uint32 i = 0; i < term->n; i++)
+		vs_bm25_writer_posting(writer, packed[i] >> 32, packed[i] & VS_BM25_MAX_TF, packed_length(packed[i]));
 }
 
 /* A term and its first bytes, which tell most from each other without a look at them. */
@@ -507,14 +583,29 @@ sort_terms(const VsBm25Collector *collector)
 	return sorted;
 }
 
+/*
+ * Terms in order are anywhere in memory: ask for those that come soon, and for the postings of
+ * those that come sooner.
+ */
+static inline void
+prefetch_terms(const SortedTerm *sorted, uint32 n)
+{
+	if (n > TERMS_AT_ONCE)
+		vs_prefetch(sorted[TERMS_AT_ONCE].term);
+	if (n > TERMS_AT_ONCE / 2)
+		vs_prefetch(sorted[TERMS_AT_ONCE / 2].term->first);
+}
+
 void
 vs_bm25_collector_write(VsBm25Collector *collector, VsBm25Writer *writer)
 {
 	SortedTerm *sorted = sort_terms(collector);
-	ItemPointerData *tids = collector->tids;
-	uint32	   *numbers = collector->sorted ? NULL : number_documents(collector, &tids);
+	uint32	   *numbers = write_rows(collector, writer);
+	PostingBuffers buffers = {
+		.came = MemoryContextAllocHuge(collector->context, collector->ndocs * sizeof(uint64)),
+		.placed = MemoryContextAllocHuge(collector->context, collector->ndocs * sizeof(uint64))
+	};
 
-	vs_bm25_writer_rows(writer, tids, collector->ndocs);
 	qsort(collector->nulls, collector->nnulls, sizeof(ItemPointerData), compare_tids);
 	vs_bm25_writer_nulls(writer, collector->nulls, collector->nnulls);
 	for (uint32 i = 0; i < collector->terms->members; i++)
@@ -522,10 +613,8 @@ vs_bm25_collector_write(VsBm25Collector *collector, VsBm25Writer *writer)
 		const CollectedTerm *term = sorted[i].term;
 
 		CHECK_FOR_INTERRUPTS();
-		if (numbers)
-			write_sorted(collector, term, numbers, writer);
-		else
-			write_in_order(collector, term, writer);
+		prefetch_terms(sorted + i, collector->terms->members - i);
+		write_postings(collector, term, numbers, &buffers, writer);
 		vs_bm25_writer_term(writer, term->term, term->length);
 	}
 }

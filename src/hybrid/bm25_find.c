@@ -251,7 +251,7 @@ make_entry(Search *search, const VsBm25Entry *entry)
 	set = make_set(SET_TERM, entry->df);
 	hold_memory(search, set, bytes);
 	set->cursor = palloc(sizeof(VsBm25Cursor));
-	vs_bm25_cursor_init(set->cursor, &search->reader, search->segment, entry);
+	vs_bm25_cursor_init(set->cursor, &search->reader, search->segment, NULL, entry);
 	return set;
 }
 

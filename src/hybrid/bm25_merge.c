@@ -200,12 +200,12 @@ vs_bm25_check_segments(Relation rel, bool stale)
 }
 
 /*
- * Rows of the sources, each in the order of TIDs, become one list; where a row comes
- * to stand is its number in the new segment.  Sources that share few blocks of the
- * table share few stretches of that list, so numbers are kept by stretches: the
- * documents from one on have the numbers from another one on.  What this takes grows
- * with the number of stretches, 8 bytes each, and not with that of rows; at worst every
- * second row begins one.
+ * Rows of the sources, each in the order of lengths and TIDs, become one list; where a
+ * row comes to stand is its number in the new segment.  Sources that share few blocks of
+ * the table share few stretches of that list for each length, so numbers are kept by
+ * stretches: the documents from one on have the numbers from another one on.  What this
+ * takes grows with the number of stretches, 8 bytes each, and not with that of rows; at
+ * worst every second row begins one.
  */
 typedef struct Stretch
 {
@@ -219,6 +219,7 @@ typedef struct Stretch
 typedef struct Source
 {
 	VsBm25Segment segment;
+	VsBm25Lengths lengths;
 	VsBm25Reader entries_reader;
 	VsBm25Reader postings_reader;
 	VsBm25Reader rows_reader;
@@ -229,6 +230,7 @@ typedef struct Source
 	uint32		nrows;
 	uint32		first;			/* number of the first one read */
 	uint32		end;
+	uint8		length;			/* of the present one; 0 for all NULLs */
 
 	/* Numbers of its documents in the new segment. */
 	Stretch    *stretches;
@@ -264,8 +266,11 @@ next_row(Source *source, IndexBulkDeleteCallback callback, void *callback_state)
 			vs_bm25_read_tids(&source->rows_reader, source->first, source->nrows, source->tids);
 		}
 		if (callback == NULL || !callback(&source->tids[source->row], callback_state))
-			return true;
+			break;
 	}
+	if (source->end <= source->segment.ndocs)
+		source->length = vs_bm25_next_length(&source->lengths, source->first + source->row, source->length);
+	return true;
 }
 
 /* Begin to read rows from one to another. */
@@ -276,6 +281,7 @@ begin_rows(Source *source, uint32 from, uint32 end, IndexBulkDeleteCallback call
 	source->first = from;
 	source->end = end;
 	source->row = source->nrows = 0;
+	source->length = 0;
 	return next_row(source, callback, callback_state);
 }
 
@@ -336,6 +342,15 @@ find_number(Source *source, uint32 doc)
 	return source->stretches[low].number + (doc - source->stretches[low].doc);
 }
 
+/* The order of two sources' present rows. */
+static inline int
+compare_rows(Source *a, Source *b)
+{
+	if (a->length != b->length)
+		return a->length < b->length ? -1 : 1;
+	return ItemPointerCompare(&a->tids[a->row], &b->tids[b->row]);
+}
+
 /*
  * The source whose row comes first, and the one that comes next; NULL if there is none.
  */
@@ -347,15 +362,12 @@ first_row(Source **sources, int n, Source **second)
 	*second = NULL;
 	for (int i = 0; i < n; i++)
 	{
-		ItemPointer tid = &sources[i]->tids[sources[i]->row];
-
-		if (first == NULL || ItemPointerCompare(tid, &first->tids[first->row]) < 0)
+		if (first == NULL || compare_rows(sources[i], first) < 0)
 		{
 			*second = first;
 			first = sources[i];
 		}
-		else if (*second == NULL ||
-				 ItemPointerCompare(tid, &(*second)->tids[(*second)->row]) < 0)
+		else if (*second == NULL || compare_rows(sources[i], *second) < 0)
 			*second = sources[i];
 	}
 	return first;
@@ -371,7 +383,7 @@ remove_source(Source **sources, int *n, const Source *source)
 	memmove(&sources[i], &sources[i + 1], (--*n - i) * sizeof(Source *));
 }
 
-/* Write rows of all sources in the order of their TIDs; numbers those with text. */
+/* Write rows of all sources in their order; numbers those with text. */
 static void
 merge_rows(Source *sources, int n, bool nulls, IndexBulkDeleteCallback callback,
 		   void *callback_state, VsBm25Writer *writer)
@@ -393,7 +405,6 @@ merge_rows(Source *sources, int n, bool nulls, IndexBulkDeleteCallback callback,
 	}
 	while ((first = first_row(active, nactive, &second)) != NULL)
 	{
-		ItemPointer end = second ? &second->tids[second->row] : NULL;
 		bool		more;
 
 		do
@@ -404,11 +415,11 @@ merge_rows(Source *sources, int n, bool nulls, IndexBulkDeleteCallback callback,
 				vs_bm25_writer_nulls(writer, tid, 1);
 			else
 			{
-				vs_bm25_writer_rows(writer, tid, 1);
+				vs_bm25_writer_rows(writer, tid, 1, first->length);
 				number_document(first, first->first + first->row, number++);
 			}
 			more = next_row(first, callback, callback_state);
-		} while (more && (end == NULL || ItemPointerCompare(&first->tids[first->row], end) <= 0));
+		} while (more && (second == NULL || compare_rows(first, second) <= 0));
 		if (!more)
 			remove_source(active, &nactive, first);
 	}
@@ -542,7 +553,7 @@ merge_terms(Source *sources, int n, VsBm25Writer *writer)
 			Source	   *source = least[i];
 
 			vs_bm25_cursor_init(&source->cursor, &source->postings_reader, &source->segment,
-								&source->entries.entry);
+								&source->lengths, &source->entries.entry);
 			source->at = 0;
 			if (next_posting(source, 0))
 				active[nactive++] = source;
@@ -569,6 +580,7 @@ begin_source(Source *source)
 	source->size = 16;
 	source->stretches = palloc(source->size * sizeof(Stretch));
 	source->nstretches = source->next_doc = source->at = 0;
+	vs_bm25_read_lengths(&source->rows_reader, &source->segment, &source->lengths);
 	vs_bm25_entries_begin(&source->entries, &source->entries_reader, &source->segment);
 	next_term(source);
 }

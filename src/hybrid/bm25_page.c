@@ -105,7 +105,7 @@ check_segment(Relation rel, const VsBm25Segment *segment, BlockNumber end)
 	uint64		rows = (uint64) segment->ndocs + segment->nnulls;
 
 	check_blocks(rel, "a segment", segment->extent.start, segment->extent.nblocks, end);
-	if (rows == 0 || segment->postings_at != rows * sizeof(ItemPointerData) ||
+	if (rows == 0 || segment->postings_at != VsBm25LengthsAt(segment) + sizeof(VsBm25Lengths) ||
 		segment->dict_at < segment->postings_at || segment->dict_at % VS_BM25_PAGE_BYTES != 0 ||
 		segment->dict_at / VS_BM25_PAGE_BYTES + segment->dict_pages != segment->extent.nblocks ||
 		segment->nterms < segment->dict_pages || (segment->nterms > 0 && segment->dict_pages == 0))

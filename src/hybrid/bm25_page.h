@@ -34,10 +34,11 @@
 #include "storage/itemptr.h"
 #include "utils/rel.h"
 
+#include "hybrid/bm25.h"
 #include "hybrid/tokenizer.h"
 
 #define VS_BM25_META_BLOCK		0
-#define VS_BM25_FORMAT			2
+#define VS_BM25_FORMAT			3
 #define VS_BM25_MAGIC			0x25b77e57
 
 /* Page locks. */
@@ -83,8 +84,8 @@ typedef struct VsBm25Extent
 } VsBm25Extent;
 
 /*
- * A segment: rows with text, in the order of their TIDs; rows that are NULL; postings;
- * the dictionary, whose pages begin with a whole entry.
+ * A segment: rows with text, in the order of their lengths, then TIDs; rows that are NULL;
+ * where lengths end; postings; the dictionary, whose pages begin with a whole entry.
  */
 typedef struct VsBm25Segment
 {
@@ -100,6 +101,16 @@ typedef struct VsBm25Segment
 } VsBm25Segment;
 
 StaticAssertDecl(sizeof(VsBm25Segment) == 56, "segments have no padding");
+
+/* Where the documents of each length end, of those of one byte (bm25.h): as it is on disk. */
+typedef struct VsBm25Lengths
+{
+	uint32		ends[VS_BM25_LENGTHS];
+} VsBm25Lengths;
+
+/* Where that stands in a segment: behind its rows. */
+#define VsBm25LengthsAt(segment) \
+	(((uint64) (segment)->ndocs + (segment)->nnulls) * sizeof(ItemPointerData))
 
 typedef struct VsBm25Meta
 {

@@ -131,14 +131,19 @@ typedef struct VsBm25Wanted
 extern int64 vs_bm25_top(Relation rel, const VsBm25Query *query, const VsBm25Wanted *wanted,
 						 const VsBm25Hit *after, int64 k, VsBm25Hit **hits);
 
+/* A row without a score.  The order is that of lengths, then TIDs: as in every segment. */
+typedef struct VsBm25Row
+{
+	ItemPointerData tid;
+	uint8		length;			/* as one byte; 0 for a NULL */
+} VsBm25Row;
+
 /*
- * The k rows of least TIDs behind one (NULL: from the first on) that have text but none
- * of the terms, or that are NULL; in order; returns how many there are.  tids has room
- * for k.
+ * The first k rows behind one (NULL: from the first on) that have text but none of the
+ * terms, or that are NULL; in order; returns how many there are.  rows has room for k.
  */
-extern int64 vs_bm25_rest(Relation rel, const VsBm25Query *query, const ItemPointerData *after,
-						  int64 k, ItemPointerData *tids);
-extern int64 vs_bm25_nulls(Relation rel, const ItemPointerData *after, int64 k,
-						   ItemPointerData *tids);
+extern int64 vs_bm25_rest(Relation rel, const VsBm25Query *query, const VsBm25Row *after,
+						  int64 k, VsBm25Row *rows);
+extern int64 vs_bm25_nulls(Relation rel, const VsBm25Row *after, int64 k, VsBm25Row *rows);
 
 #endif							/* VECSTORE_BM25_QUERY_H */

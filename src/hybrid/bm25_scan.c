@@ -76,7 +76,8 @@ typedef struct VsBm25Scan
 	int64		k;				/* of the next batch */
 	VsBm25Hit  *hits;
 	VsBm25Hit	last;			/* of the batches before */
-	ItemPointerData *tids;		/* instead of hits, behind the matches */
+	VsBm25Row	last_row;
+	VsBm25Row  *rows;			/* instead of hits, behind the matches */
 	int64		n;				/* in the batch */
 	bool		last_batch;
 	int64		next;
@@ -259,24 +260,25 @@ static void
 add_all(Relation index, BitmapFill *fill)
 {
 	static VsBm25Query none;
-	ItemPointerData tids[1024];
+	VsBm25Row	rows[1024];
 
 	for (int nulls = 0; nulls <= 1; nulls++)
 	{
-		ItemPointerData last;
+		VsBm25Row	last;
 		int64		n = 0;
 
 		do
 		{
-			const ItemPointerData *after = n > 0 ? &last : NULL;
+			const VsBm25Row *after = n > 0 ? &last : NULL;
 
 			CHECK_FOR_INTERRUPTS();
-			n = nulls ? vs_bm25_nulls(index, after, lengthof(tids), tids) :
-				vs_bm25_rest(index, &none, after, lengthof(tids), tids);
-			add_to_bitmap(fill, tids, n, false);
+			n = nulls ? vs_bm25_nulls(index, after, lengthof(rows), rows) :
+				vs_bm25_rest(index, &none, after, lengthof(rows), rows);
+			for (int64 i = 0; i < n; i++)
+				add_to_bitmap(fill, &rows[i].tid, 1, false);
 			if (n > 0)
-				last = tids[n - 1];
-		} while (n == lengthof(tids));
+				last = rows[n - 1];
+		} while (n == lengthof(rows));
 	}
 }
 
@@ -360,7 +362,7 @@ max_batch(Phase phase)
 {
 	if (phase == PHASE_MATCHES)
 		return Max(work_mem, 1024) * INT64CONST(1024) / SEARCH_BYTES;
-	return work_mem * INT64CONST(1024) / sizeof(ItemPointerData);
+	return work_mem * INT64CONST(1024) / sizeof(VsBm25Row);
 }
 
 /* Fetch the phase's next batch; false if there is none. */
@@ -383,7 +385,7 @@ next_batch(IndexScanDesc scan)
 	if (!first && state->phase == PHASE_MATCHES)
 		state->last = state->hits[state->n - 1];
 	else if (!first)
-		state->last.tid = state->tids[state->n - 1];
+		state->last_row = state->rows[state->n - 1];
 	MemoryContextReset(state->batch_context);
 	state->k = Min(state->k, max_batch(state->phase));
 	old = MemoryContextSwitchTo(state->batch_context);
@@ -392,11 +394,11 @@ next_batch(IndexScanDesc scan)
 							   first ? NULL : &state->last, state->k, &state->hits);
 	else
 	{
-		const ItemPointerData *after = first ? NULL : &state->last.tid;
+		const VsBm25Row *after = first ? NULL : &state->last_row;
 
-		state->tids = palloc_extended(state->k * sizeof(ItemPointerData), MCXT_ALLOC_HUGE);
-		state->n = state->phase == PHASE_NULLS ? vs_bm25_nulls(rel, after, state->k, state->tids) :
-			vs_bm25_rest(rel, state->query, after, state->k, state->tids);
+		state->rows = palloc_extended(state->k * sizeof(VsBm25Row), MCXT_ALLOC_HUGE);
+		state->n = state->phase == PHASE_NULLS ? vs_bm25_nulls(rel, after, state->k, state->rows) :
+			vs_bm25_rest(rel, state->query, after, state->k, state->rows);
 	}
 	MemoryContextSwitchTo(old);
 	state->last_batch = state->n < state->k;
@@ -461,7 +463,7 @@ vs_bm25_gettuple(IndexScanDesc scan, ScanDirection direction)
 		else if (state->phase == PHASE_FOUND)
 			found = give(scan, &state->found.rows[state->next++].tid, 0, false);
 		else
-			found = give(scan, &state->tids[state->next++], 0, state->phase == PHASE_NULLS);
+			found = give(scan, &state->rows[state->next++].tid, 0, state->phase == PHASE_NULLS);
 	}
 	MemoryContextSwitchTo(old);
 	return found;

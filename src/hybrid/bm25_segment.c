@@ -14,8 +14,8 @@
 
 /* ---- writing ---- */
 
-/* A block's numbers take at most so many bytes each, 4 + 3 + 1 and what is left over. */
-#define MAX_POSTING_BYTES	9
+/* A block's numbers take at most so many bytes each, 4 + 3 and what is left over. */
+#define MAX_POSTING_BYTES	8
 
 /* Of the present term so much is kept in memory; what is more waits in a file. */
 #define MAX_BLOCK_BYTES		(256 * 1024)
@@ -24,6 +24,7 @@ struct VsBm25Writer
 {
 	FileSet    *files;			/* or NULL */
 	VsBm25Segment segment;
+	VsBm25Lengths lengths;		/* how many documents of each, until all are there */
 	BufFile    *rows;
 	BufFile    *postings;
 	uint64		npostings;		/* bytes in there */
@@ -96,11 +97,12 @@ write_tids(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
 }
 
 void
-vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n)
+vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n, uint8 length)
 {
 	Assert(writer->segment.nnulls == 0);
 	write_tids(writer, tids, n);
 	writer->segment.ndocs += n;
+	writer->lengths.ends[length] += n;
 }
 
 void
@@ -116,11 +118,8 @@ encode_block(const VsBm25Posting *postings, int n, uint32 base, VsBm25Skip *skip
 {
 	uint32		gaps[VS_BM25_BLOCK];
 	uint32		tfs[VS_BM25_BLOCK];
-	uint32		lengths[VS_BM25_BLOCK];
 	uint32		all_gaps = 0;
 	uint32		all_tfs = 0;
-	uint32		max_length = 0;
-	uint8		min_length;
 	int			bytes;
 
 	skip->last = postings[n - 1].doc;
@@ -132,18 +131,13 @@ encode_block(const VsBm25Posting *postings, int n, uint32 base, VsBm25Skip *skip
 		all_gaps |= gaps[i];
 		tfs[i] = postings[i].tf - 1;
 		all_tfs |= tfs[i];
-		max_length = Max(max_length, postings[i].length);
 		vs_bm25_bound_add(&skip->bound, postings[i].tf, postings[i].length);
 	}
-	min_length = skip->bound.min_lengths[0];
-	for (int i = 0; i < n; i++)
-		lengths[i] = postings[i].length - min_length;
 	skip->gap_bits = vs_bits_of(all_gaps);
 	skip->tf_bits = vs_bits_of(all_tfs);
-	skip->length_bits = vs_bits_of(max_length - min_length);
+	skip->unused = 0;
 	bytes = vs_bits_pack(out, gaps, n, skip->gap_bits);
-	bytes += vs_bits_pack(out + bytes, tfs, n, skip->tf_bits);
-	return bytes + vs_bits_pack(out + bytes, lengths, n, skip->length_bits);
+	return bytes + vs_bits_pack(out + bytes, tfs, n, skip->tf_bits);
 }
 
 /* Make room for one more block. */
@@ -232,7 +226,7 @@ write_postings(VsBm25Writer *writer)
 static uint64
 inline_posting(const VsBm25Posting *posting)
 {
-	return (uint64) posting->doc | (uint64) posting->tf << 32 | (uint64) posting->length << 56;
+	return (uint64) posting->doc | (uint64) posting->tf << 32;
 }
 
 /* End a page of the dictionary. */
@@ -349,16 +343,26 @@ take_extent(Relation rel, uint32 nblocks, bool merging)
 	return extent;
 }
 
-/* All is written: where its parts are, and how many pages it takes. */
+/* Write where lengths end, behind all rows. */
+static void
+write_lengths(VsBm25Writer *writer)
+{
+	for (int i = 1; i < VS_BM25_LENGTHS; i++)
+		writer->lengths.ends[i] += writer->lengths.ends[i - 1];
+	BufFileWrite(writer->rows, &writer->lengths, sizeof(VsBm25Lengths));
+}
+
+/* All is there: write what is left, and say where its parts are and how many pages it takes. */
 static uint64
 place_parts(VsBm25Writer *writer)
 {
 	VsBm25Segment *segment = &writer->segment;
 	uint64		dict_page;
 
+	write_lengths(writer);
 	if (writer->filled > 0)
 		end_dict_page(writer);
-	segment->postings_at = ((uint64) segment->ndocs + segment->nnulls) * sizeof(ItemPointerData);
+	segment->postings_at = VsBm25LengthsAt(segment) + sizeof(VsBm25Lengths);
 	dict_page = (segment->postings_at + writer->npostings + VS_BM25_PAGE_BYTES - 1) / VS_BM25_PAGE_BYTES;
 	segment->dict_at = dict_page * VS_BM25_PAGE_BYTES;
 	return Max(1, dict_page + segment->dict_pages);
@@ -624,6 +628,24 @@ vs_bm25_entries_next(VsBm25Entries *entries)
 	return true;
 }
 
+/* ---- lengths ---- */
+
+void
+vs_bm25_read_lengths(VsBm25Reader *reader, const VsBm25Segment *segment, VsBm25Lengths *lengths)
+{
+	const uint32 *ends = lengths->ends;
+	uint64		at = VsBm25LengthsAt(segment);
+	bool		sound = true;
+
+	vs_bm25_read(reader, at, lengths, sizeof(VsBm25Lengths));
+	for (int i = 1; i < VS_BM25_LENGTHS; i++)
+		sound &= ends[i] >= ends[i - 1];
+	sound &= ends[VS_BM25_LENGTHS - 1] == segment->ndocs;
+	if (!sound && !*reader->stale)
+		vs_bm25_broken(reader->rel, "Block %u: the ends of the lengths of %u documents cannot be so.",
+					   VsBm25BlockAt(reader, at), segment->ndocs);
+}
+
 /* ---- postings ---- */
 
 /* Postings in a block. */
@@ -640,8 +662,7 @@ block_bytes(const VsBm25Cursor *cursor, uint32 block)
 	const VsBm25Skip *skip = &cursor->skips[block];
 	int			n = block_count(cursor, block);
 
-	return vs_bits_bytes(n, skip->gap_bits) + vs_bits_bytes(n, skip->tf_bits) +
-		vs_bits_bytes(n, skip->length_bits);
+	return vs_bits_bytes(n, skip->gap_bits) + vs_bits_bytes(n, skip->tf_bits);
 }
 
 /*
@@ -658,7 +679,7 @@ check_skips(const VsBm25Cursor *cursor, const VsBm25Segment *segment, uint64 pla
 		const VsBm25Skip *skip = &cursor->skips[i];
 
 		if (skip->last >= segment->ndocs || (i > 0 && skip->last <= skip[-1].last) ||
-			skip->gap_bits > 32 || skip->tf_bits > 24 || skip->length_bits > 8 ||
+			skip->gap_bits > 32 || skip->tf_bits > 24 || skip->unused != 0 ||
 			skip->bound.max_tf == 0 || skip->at != (uint32) at)
 			vs_bm25_broken(cursor->reader->rel, "Block %u: skip %u of a term cannot be so.",
 						   VsBm25BlockAt(cursor->reader, place + i * sizeof(VsBm25Skip)), i);
@@ -671,12 +692,13 @@ check_skips(const VsBm25Cursor *cursor, const VsBm25Segment *segment, uint64 pla
 
 void
 vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader, const VsBm25Segment *segment,
-					const VsBm25Entry *entry)
+					const VsBm25Lengths *ends, const VsBm25Entry *entry)
 {
 	uint64		at = segment->postings_at + entry->place;
 	uint64		size;
 
 	cursor->reader = reader;
+	cursor->ends = ends;
 	cursor->df = entry->df;
 	cursor->nblocks = (entry->df + VS_BM25_BLOCK - 1) / VS_BM25_BLOCK;
 	cursor->block = 0;
@@ -698,13 +720,14 @@ vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader, const VsBm25Segm
 	}
 
 	/* The entry is the posting. */
-	if ((uint32) entry->place >= segment->ndocs || ((entry->place >> 32) & VS_BM25_MAX_TF) == 0)
+	if ((uint32) entry->place >= segment->ndocs || entry->place >> 32 == 0 ||
+		entry->place >> 32 > VS_BM25_MAX_TF)
 		vs_bm25_broken(reader->rel, "The posting of a term of the segment that begins at block %u is of no document.",
 					   segment->extent.start);
 	memset(cursor->skips, 0, sizeof(VsBm25Skip));
 	cursor->docs[0] = cursor->skips->last = (uint32) entry->place;
-	cursor->tfs[0] = (entry->place >> 32) & VS_BM25_MAX_TF;
-	cursor->lengths[0] = entry->place >> 56;
+	cursor->tfs[0] = entry->place >> 32;
+	cursor->lengths[0] = ends ? vs_bm25_length(ends, cursor->docs[0], 0) : 0;
 	vs_bm25_bound_init(&cursor->skips->bound);
 	vs_bm25_bound_add(&cursor->skips->bound, cursor->tfs[0], cursor->lengths[0]);
 	cursor->n = 1;
@@ -835,17 +858,35 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 	return cursor->docs[at];
 }
 
-/* Where the frequencies of the present block are packed, and its lengths. */
+/* Where the frequencies of the present block are packed. */
 static inline const uint8 *
 packed_tfs(const VsBm25Cursor *cursor)
 {
 	return cursor->raw + vs_bits_bytes(cursor->n, cursor->skips[cursor->block].gap_bits);
 }
 
-static inline const uint8 *
-packed_lengths(const VsBm25Cursor *cursor)
+/* The lengths of the present block's documents: they ascend, and mostly all are the same. */
+static void
+fill_lengths(VsBm25Cursor *cursor)
 {
-	return packed_tfs(cursor) + vs_bits_bytes(cursor->n, cursor->skips[cursor->block].tf_bits);
+	const uint32 *docs = cursor->docs;
+	int			n = cursor->n;
+	uint8		length = vs_bm25_length(cursor->ends, docs[0],
+										cursor->skips[cursor->block].bound.min_lengths[0]);
+
+	for (int i = 0; i < n; length++)
+	{
+		uint32		end = cursor->ends->ends[length];
+		int			to = i;
+
+		if (docs[n - 1] < end)
+			to = n;
+		else
+			while (docs[to] < end)
+				to++;
+		for (; i < to; i++)
+			cursor->lengths[i] = length;
+	}
 }
 
 void
@@ -856,12 +897,9 @@ vs_bm25_cursor_unpack(VsBm25Cursor *cursor)
 	if (cursor->scored)
 		return;
 	vs_bits_unpack(packed_tfs(cursor), cursor->n, skip->tf_bits, cursor->tfs);
-	vs_bits_unpack(packed_lengths(cursor), cursor->n, skip->length_bits, cursor->lengths);
 	for (int i = 0; i < cursor->n; i++)
-	{
 		cursor->tfs[i] = Min(cursor->tfs[i] + 1, VS_BM25_MAX_TF);
-		cursor->lengths[i] = (uint8) (cursor->lengths[i] + skip->bound.min_lengths[0]);
-	}
+	fill_lengths(cursor);
 	cursor->scored = true;
 }
 
@@ -877,7 +915,7 @@ vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *le
 		return;
 	}
 	*tf = Min(vs_bits_get(packed_tfs(cursor), at, skip->tf_bits) + 1, VS_BM25_MAX_TF);
-	*length = vs_bits_get(packed_lengths(cursor), at, skip->length_bits) + skip->bound.min_lengths[0];
+	*length = vs_bm25_length(cursor->ends, cursor->docs[at], skip->bound.min_lengths[0]);
 }
 
 void

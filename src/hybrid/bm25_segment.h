@@ -3,8 +3,11 @@
  *		An immutable run of pages that indexes some documents: rows, postings,
  *		dictionary.
  *
- *	rows		6 bytes each: TIDs of the rows with text, in order, whose numbers are
- *				the documents' numbers here; then TIDs of the NULLs
+ *	rows		6 bytes each: TIDs of the rows with text, in the order of their lengths,
+ *				then TIDs; their numbers are the documents' numbers here; then TIDs of
+ *				the NULLs, in order
+ *	lengths		for each length of one byte, the end of the documents of that or a lesser
+ *				one (VsBm25Lengths)
  *	postings	of each term, see below
  *	dictionary	pages of entries in the order of memcmp(): length (1 byte), term, df
  *				(4), place (8)
@@ -13,10 +16,15 @@
  * one document it is the posting itself.
  *
  * Postings are cut into blocks of 128.  First come what tells of each block without a
- * look into it (VsBm25Skip), then the blocks: gaps between documents less one, term
- * frequencies less one, one-byte lengths less the least of them, each in as many bits
- * as the largest takes.  A length is kept with each posting, not with the document: it
- * is wanted whenever a posting is scored, and costs less here than another page.
+ * look into it (VsBm25Skip), then the blocks: gaps between documents less one, and term
+ * frequencies less one, each in as many bits as the largest takes.
+ *
+ * Documents are in the order of their lengths because a score depends on these: so blocks
+ * are of documents that are alike, their bounds are tight, and those behind some document
+ * are mostly of no use to a search.  And a document's number tells its length: postings
+ * need not say it.  (N. Tonellotto, C. Macdonald, I. Ounis, "Efficient query processing for
+ * scalable web search", Foundations and Trends in Information Retrieval 12, 2018, on the
+ * order of documents in an index.)
  *
  * The bound of a block (block-max index: S. Ding, T. Suel, "Faster top-k document
  * retrieval using block-max indexes", SIGIR 2011) must hold for any k1 and b.  The largest
@@ -56,7 +64,7 @@ typedef struct VsBm25Skip
 	uint32		at;				/* bytes from the end of the skips */
 	uint8		gap_bits;
 	uint8		tf_bits;
-	uint8		length_bits;
+	uint8		unused;			/* 0 */
 	VsBm25Bound bound;
 } VsBm25Skip;
 
@@ -102,8 +110,12 @@ typedef struct VsBm25Writer VsBm25Writer;
  */
 extern VsBm25Writer *vs_bm25_writer_begin(FileSet *files, const char *name);
 
-/* Rows with text, in the order of their TIDs; then those that are NULL. */
-extern void vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n);
+/*
+ * Rows with text, of one length; they come in the order of lengths, then TIDs.  Then those
+ * that are NULL.
+ */
+extern void vs_bm25_writer_rows(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n,
+								uint8 length);
 extern void vs_bm25_writer_nulls(VsBm25Writer *writer, const ItemPointerData *tids, uint32 n);
 
 /* Postings of a term, in the order of their documents, and then the term itself. */
@@ -175,10 +187,48 @@ extern void vs_bm25_entries_begin_at(VsBm25Entries *entries, VsBm25Reader *reade
 									 const VsBm25Segment *segment, const char *term, int length);
 extern bool vs_bm25_entries_next(VsBm25Entries *entries);
 
+/* ---- lengths ---- */
+
+/* Read where lengths end; raises XX002 unless they are in order and the last end is that of all. */
+extern void vs_bm25_read_lengths(VsBm25Reader *reader, const VsBm25Segment *segment,
+								 VsBm25Lengths *lengths);
+
+static inline uint32
+vs_bm25_length_begin(const VsBm25Lengths *lengths, uint8 length)
+{
+	return length > 0 ? lengths->ends[length - 1] : 0;
+}
+
+/* The length of a document; one that it may be is looked at first. */
+static inline uint8
+vs_bm25_length(const VsBm25Lengths *lengths, uint32 doc, uint8 guess)
+{
+	int			low = 0;
+
+	if (doc < lengths->ends[guess] && doc >= vs_bm25_length_begin(lengths, guess))
+		return guess;
+	for (int step = VS_BM25_LENGTHS / 2; step > 0; step /= 2)
+		if (lengths->ends[low + step - 1] <= doc)
+			low += step;
+	return low;
+}
+
+/* The same, of one behind a document whose length is known. */
+static inline uint8
+vs_bm25_next_length(const VsBm25Lengths *lengths, uint32 doc, uint8 length)
+{
+	while (length < VS_BM25_LENGTHS - 1 && lengths->ends[length] <= doc)
+		length++;
+	return length;
+}
+
+/* ---- postings ---- */
+
 /* The postings of a term, block by block. */
 typedef struct VsBm25Cursor
 {
 	VsBm25Reader *reader;
+	const VsBm25Lengths *ends;	/* NULL: only documents are wanted */
 	uint64		blocks_at;
 	uint32		nblocks;
 	uint32		df;
@@ -190,13 +240,14 @@ typedef struct VsBm25Cursor
 	uint32		docs[VS_BM25_BLOCK];
 	uint32		tfs[VS_BM25_BLOCK];
 	uint32		lengths[VS_BM25_BLOCK];
-	uint8		raw[VS_BM25_BLOCK * 9 + VS_BITS_SLACK];
+	uint8		raw[VS_BM25_BLOCK * 8 + VS_BITS_SLACK];
 } VsBm25Cursor;
 
 #define VS_BM25_NO_DOC		PG_UINT32_MAX
 
 extern void vs_bm25_cursor_init(VsBm25Cursor *cursor, VsBm25Reader *reader,
-								const VsBm25Segment *segment, const VsBm25Entry *entry);
+								const VsBm25Segment *segment, const VsBm25Lengths *ends,
+								const VsBm25Entry *entry);
 extern void vs_bm25_cursor_end(VsBm25Cursor *cursor);
 
 /* Bytes that the postings of a cursor take, with their skips. */
@@ -217,7 +268,7 @@ extern uint32 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc);
  */
 extern void vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end);
 
-/* Frequency and length of a posting of the present block: often only one is wanted. */
+/* Frequency and length of a posting of the present block, for those who want only one. */
 extern void vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *length);
 
 /* Unpack those of the whole present block. */

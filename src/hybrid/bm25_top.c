@@ -14,8 +14,10 @@
  * the documents.
  *
  * The result is exact, ties included: scores are integers, whose sums and bounds know no
- * rounding, and of the same score the lesser TID wins.  In a segment this is the order of
- * the documents, so TIDs are read only to compare with other segments, and at the end.
+ * rounding, and of the same score the lesser TID wins.  Among documents of a segment that
+ * have the same length this is the order of documents, and those of another length seldom
+ * have the same score: so TIDs are read only to compare with these and with other segments,
+ * and at the end.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -49,6 +51,7 @@ typedef struct Found
 	int64		score;
 	int			segment;		/* or PENDING */
 	uint32		doc;
+	uint8		length;			/* unless PENDING */
 	bool		has_tid;
 	ItemPointerData tid;
 } Found;
@@ -80,7 +83,7 @@ is_better(Best *best, Found *a, Found *b)
 {
 	if (a->score != b->score)
 		return a->score > b->score;
-	if (a->segment == b->segment && a->segment != PENDING)
+	if (a->segment == b->segment && a->segment != PENDING && a->length == b->length)
 		return a->doc < b->doc;
 	return ItemPointerCompare((ItemPointer) get_tid(best, a), (ItemPointer) get_tid(best, b)) < 0;
 }
@@ -97,14 +100,11 @@ is_wanted(Best *best, Found *found)
 		ItemPointerCompare((ItemPointer) get_tid(best, found), (ItemPointer) &after->tid) > 0;
 }
 
-/* The least score that one more document of a segment must have to be among the best. */
+/* The least score that one more document must have to be among the best. */
 static inline int64
-bar(const Best *best, int segment)
+lowest_score(const Best *best)
 {
-	if (best->n < best->k)
-		return 1;
-	/* Documents come in order: what has the worst one's score now is worse. */
-	return best->found[0].score + (best->found[0].segment == segment);
+	return best->n < best->k ? 1 : best->found[0].score;
 }
 
 static void
@@ -175,6 +175,7 @@ typedef struct Search
 {
 	const VsBm25Query *query;
 	const VsBm25Segment *segment;
+	VsBm25Lengths lengths;
 	int			number;
 	Best	   *best;
 	bool	   *stale;
@@ -183,6 +184,7 @@ typedef struct Search
 	int64	   *below;			/* sums of the bounds of the first so many */
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
+	uint8		length;			/* of the document found last */
 	int			ncandidates;
 } Search;
 
@@ -201,6 +203,20 @@ clear_window(void)
 	if (!window_is_clear)
 		memset(sums, 0, sizeof(sums));
 	window_is_clear = false;
+}
+
+/*
+ * The least score that a document of the window must have.  If all have the length of the
+ * worst one found, which stands before them, what has its score is worse: its TID is greater.
+ */
+static inline int64
+bar(const Search *search)
+{
+	const Best *best = search->best;
+	const Found *worst = best->found;
+
+	return lowest_score(best) + (best->n == best->k && worst->segment == search->number &&
+								 search->end <= search->lengths.ends[worst->length]);
 }
 
 static inline int64
@@ -248,11 +264,13 @@ begin_walks(Search *search, Relation rel)
 
 		if (!find_term(search, &dictionary, found, i, &entry))
 			continue;
+		if (search->n == 0)
+			vs_bm25_read_lengths(&dictionary, search->segment, &search->lengths);
 		walk = search->walks[search->n++] = palloc0(sizeof(Walk));
 		walk->term = i;
 		walk->bounded = VS_BM25_NO_DOC;
 		vs_bm25_reader_init(&walk->reader, rel, extent, search->stale);
-		vs_bm25_cursor_init(&walk->cursor, &walk->reader, search->segment, &entry);
+		vs_bm25_cursor_init(&walk->cursor, &walk->reader, search->segment, &search->lengths, &entry);
 	}
 	vs_bm25_reader_end(&dictionary);
 }
@@ -396,11 +414,13 @@ next_stretch(const Search *search, Walk *walk, Stretch *stretch)
 	return true;
 }
 
+/* Documents are offered in order. */
 static inline void
 offer_document(Search *search, uint32 doc, int64 score)
 {
+	search->length = vs_bm25_next_length(&search->lengths, doc, search->length);
 	if (!*search->stale)
-		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc});
+		offer(search->best, (Found) {.score = score,.segment = search->number,.doc = doc,.length = search->length});
 }
 
 /* The window's documents by the only term. */
@@ -410,6 +430,7 @@ search_one(Search *search)
 	Walk	   *walk = search->walks[0];
 	const VsBm25Cursor *cursor = &walk->cursor;
 	Stretch		stretch = {.next = search->start};
+	int64		least = bar(search);
 
 	while (next_stretch(search, walk, &stretch))
 	{
@@ -418,8 +439,10 @@ search_one(Search *search)
 		{
 			int64		score = posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
 
-			if (score >= bar(search->best, search->number))
-				offer_document(search, cursor->docs[i], score);
+			if (score < least)
+				continue;
+			offer_document(search, cursor->docs[i], score);
+			least = bar(search);
 		}
 	}
 }
@@ -455,7 +478,7 @@ add_up(Search *search, Walk *walk)
 static inline int64
 enough(const Search *search, int rest)
 {
-	return bar(search->best, search->number) - search->below[rest];
+	return bar(search) - search->below[rest];
 }
 
 /* Which candidates may still pass the bar?  The others are forgotten, without a branch. */
@@ -582,7 +605,7 @@ search_several(Search *search, int rest)
 static void
 search_window(Search *search)
 {
-	int64		threshold = bar(search->best, search->number);
+	int64		threshold = bar(search);
 	int			rest = 0;
 
 	if (bound_window(search) < threshold)
@@ -616,7 +639,7 @@ search_pending(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, B
 			.tid = document.tid
 		};
 
-		if (found.score >= bar(best, PENDING - 1))
+		if (found.score >= lowest_score(best))
 			offer(best, found);
 	}
 	vs_bm25_pending_end(&pending);
@@ -639,6 +662,7 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 		search.segment = &meta->segments[i];
 		search.number = i;
 		search.start = 0;
+		search.length = 0;
 		search.n = 0;
 		begin_walks(&search, rel);
 		while (!*stale && next_start(&search))

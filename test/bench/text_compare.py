@@ -17,8 +17,8 @@ systems take turns after each number of terms.  Agreement: how many of vecstore'
 ten rows the peer has in its ten.  A peer that has no row for a query counts 0.
 
 With --exact: vecstore alone, tokenizer `whitespace`, a third of the documents inserted
-behind the index, every tenth deleted; the 1,000 best rows of an index scan, in order,
-beside those of a sort of all rows by score and place.
+behind the index, every tenth deleted; the 1,000 best rows of an index scan that match, in
+order, beside those of a sort of all rows by score and place.
 """
 import argparse
 import gzip
@@ -196,7 +196,7 @@ DECLARE result text;
 BEGIN
     PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_indexscan', by_index::text, true);
     EXECUTE format('SELECT string_agg(id || '' '' || s, '','') FROM (SELECT id, body <@> bm25_query(%L, ''docs_index'') AS s
-        FROM docs ORDER BY body <@> bm25_query(%L, ''docs_index'') %s LIMIT 1000) x', words, words, CASE WHEN NOT by_index THEN ', ctid' END)
+        FROM docs ORDER BY body <@> bm25_query(%L, ''docs_index'') %s LIMIT 1000) x WHERE s < 0', words, words, CASE WHEN NOT by_index THEN ', ctid' END)
         INTO result;
     RETURN result;
 END $$;

@@ -32,7 +32,7 @@ make_index(void)
 		meta->segments[i] = (VsBm25Segment)
 	{
 		.extent = {1 + 3 * i, 3, 1 + i},
-		.ndocs = 100,.nnulls = 1,.nterms = 50,.dict_pages = 1,.postings_at = 606,
+		.ndocs = 100,.nnulls = 1,.nterms = 50,.dict_pages = 1,.postings_at = 606 + sizeof(VsBm25Lengths),
 		.dict_at = 2 * VS_BM25_PAGE_BYTES,.length = 1000
 	};
 	meta->npending = 2;
@@ -73,8 +73,8 @@ check_segments(const VsBm25Meta *meta)
 		fuzz_require(segment->postings_at <= segment->dict_at &&
 					 segment->dict_at + (uint64) segment->dict_pages * VS_BM25_PAGE_BYTES ==
 					 (uint64) segment->extent.nblocks * VS_BM25_PAGE_BYTES, "its parts are within its pages");
-		fuzz_require((uint64) (segment->ndocs + (uint64) segment->nnulls) * sizeof(ItemPointerData) ==
-					 segment->postings_at, "its rows are as many");
+		fuzz_require(VsBm25LengthsAt(segment) + sizeof(VsBm25Lengths) == segment->postings_at,
+					 "its rows are as many");
 	}
 }
 

@@ -5,7 +5,8 @@
  *
  * The input begins with the segment's numbers, as the metapage has them, made to fit
  * its pages (metapage_fuzz.c is about those that do not).  Then come the bytes of the
- * postings, and of each page of the dictionary, each behind its length; rows are sound.
+ * postings, and of each page of the dictionary, each behind its length; rows and the ends
+ * of lengths are sound.
  *
  * Whatever they say, readers return or raise.  Where all entries are read, terms are in
  * order and each one is found; where postings are, documents are in order, as many as
@@ -25,6 +26,7 @@
 typedef struct SegmentCase
 {
 	VsBm25Segment segment;
+	VsBm25Lengths lengths;
 	VsBm25Reader reader;
 	bool		stale;
 	int			nterms;			/* those that were read */
@@ -68,8 +70,17 @@ write_part(FuzzInput *input, uint64 at, int limit)
 	write_run(at, bytes, n + 1);
 }
 
+/* Lengths of seven documents each. */
 static void
-make_segment(FuzzInput *input, VsBm25Segment *segment)
+make_lengths(const VsBm25Segment *segment, VsBm25Lengths *lengths)
+{
+	for (int i = 0; i < VS_BM25_LENGTHS; i++)
+		lengths->ends[i] = Min(7 * (i + 1), segment->ndocs);
+	write_run(VsBm25LengthsAt(segment), (char *) lengths, sizeof(VsBm25Lengths));
+}
+
+static void
+make_segment(FuzzInput *input, VsBm25Segment *segment, VsBm25Lengths *lengths)
 {
 	static ItemPointerData tids[MAX_ROWS];
 	uint32		rows;
@@ -81,10 +92,11 @@ make_segment(FuzzInput *input, VsBm25Segment *segment)
 	segment->nterms = fuzz_take_number(input, MAX_TERMS);
 	segment->dict_pages = fuzz_take_number(input, MAX_DICT_PAGES) + 1;
 	rows = segment->ndocs + segment->nnulls;
-	segment->postings_at = rows * sizeof(ItemPointerData);
+	segment->postings_at = VsBm25LengthsAt(segment) + sizeof(VsBm25Lengths);
 	for (uint32 i = 0; i < rows; i++)
 		ItemPointerSet(&tids[i], i / 100, i % 100 + 1);
-	write_run(0, (char *) tids, segment->postings_at);
+	write_run(0, (char *) tids, rows * sizeof(ItemPointerData));
+	make_lengths(segment, lengths);
 	write_part(input, segment->postings_at, MAX_POSTINGS);
 	pages = RelationGetNumberOfBlocks(fuzz_relation);
 	segment->dict_at = (uint64) pages * VS_BM25_PAGE_BYTES;
@@ -136,7 +148,7 @@ require_seek(SegmentCase *c, uint32 doc, uint32 tf, uint8 length)
 	VsBm25Cursor cursor;
 	int			at;
 
-	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->terms[c->term]);
+	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->lengths, &c->terms[c->term]);
 	fuzz_require(vs_bm25_cursor_shallow(&cursor, doc) && vs_bm25_cursor_seek(&cursor, doc) == doc,
 				 "the same document");
 	at = cursor.at;
@@ -155,7 +167,7 @@ read_postings(void *argument)
 	uint32		count = 0;
 	uint32		doc = 0;
 
-	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->terms[c->term]);
+	vs_bm25_cursor_init(&cursor, &c->reader, &c->segment, &c->lengths, &c->terms[c->term]);
 	(void) vs_bm25_cursor_bytes(&cursor);
 	while ((doc = vs_bm25_cursor_seek(&cursor, doc)) != VS_BM25_NO_DOC)
 	{
@@ -178,8 +190,11 @@ read_rows(void *argument)
 	SegmentCase *c = argument;
 	uint32		rows = c->segment.ndocs + c->segment.nnulls;
 	ItemPointerData *tids = palloc(rows * sizeof(ItemPointerData));
+	VsBm25Lengths lengths;
 
 	vs_bm25_read_tids(&c->reader, 0, rows, tids);
+	vs_bm25_read_lengths(&c->reader, &c->segment, &lengths);
+	fuzz_require(memcmp(&lengths, &c->lengths, sizeof(lengths)) == 0, "the ends of lengths");
 }
 
 /* Do it with a reader of its own; whether it returned. */
@@ -204,7 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin();
 	memset(&c, 0, offsetof(SegmentCase, terms));
-	make_segment(&input, &c.segment);
+	make_segment(&input, &c.segment, &c.lengths);
 	fuzz_require(try_to(&c, read_rows), "rows");
 	try_to(&c, read_terms);
 	for (c.term = 0; c.term < c.nterms; c.term++)

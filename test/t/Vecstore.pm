@@ -16,7 +16,7 @@ our @EXPORT_OK = qw(
   build_index check_changes check_index check_no_crash check_recall check_records complete_sql
   create_functions create_items create_record_indexes create_records damage_page
   difference first_error has_asan index_only_settings is_running put_records query_vector
-  read_block record_reads record_writes start_workload steady_workload stop_workload
+  read_block record_reads record_writes sort_rest start_workload steady_workload stop_workload
   try_statements upgrade wait_for_sessions write_workload
 );
 
@@ -620,6 +620,25 @@ sub try_statements
 
 	die "the server is gone: $err" if $status == 2 || $err =~ /server closed|connection .*failed/;
 	return ($out, $err =~ /(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}: .*)/g);
+}
+
+# sort_rest ANSWER: lines "id|score", of which those of score 0 that stand together are in some
+# order of the index's own; sorted here.
+sub sort_rest
+{
+	my (@lines, @rest);
+
+	foreach my $line (split /\n/, $_[0])
+	{
+		if ($line =~ /\|-?0$/)
+		{
+			push @rest, $line;
+			next;
+		}
+		push @lines, sort(@rest), $line;
+		@rest = ();
+	}
+	return join "\n", @lines, sort @rest;
 }
 
 # first_error NODE, LABEL, ALLOWED, STATEMENT...: the first error, or ''; those of no allowed
