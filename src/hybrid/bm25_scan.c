@@ -195,12 +195,29 @@ add_found(void *state, ItemPointerData *tids, int n, bool recheck)
 	}
 }
 
-static int
+/* A row's place as a number. */
+static inline uint64
+row_place(const FoundRow *row)
+{
+	return (uint64) ItemPointerGetBlockNumberNoCheck(&row->tid) << 16 |
+		ItemPointerGetOffsetNumberNoCheck(&row->tid);
+}
+
+static inline int
 compare_found(const void *a, const void *b)
 {
-	return ItemPointerCompare((ItemPointer) &((const FoundRow *) a)->tid,
-							  (ItemPointer) &((const FoundRow *) b)->tid);
+	uint64		x = row_place(a);
+	uint64		y = row_place(b);
+
+	return x < y ? -1 : x > y;
 }
+
+#define ST_SORT			sort_found
+#define ST_ELEMENT_TYPE	FoundRow
+#define ST_COMPARE(a, b)	compare_found(a, b)
+#define ST_SCOPE		static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /* Collect the rows that match, each once. */
 static void
@@ -214,7 +231,7 @@ collect_found(IndexScanDesc scan)
 	if (match)
 		vs_bm25_find(scan->indexRelation, match, add_found, found);
 	if (found->n > 0)
-		qsort(found->rows, found->n, sizeof(FoundRow), compare_found);
+		sort_found(found->rows, found->n);
 	for (int64 i = 0; i < found->n; i++)
 		if (n > 0 && compare_found(&found->rows[n - 1], &found->rows[i]) == 0)
 			found->rows[n - 1].recheck |= found->rows[i].recheck;
