@@ -112,6 +112,13 @@ INSERT INTO flat SELECT id, body FROM docs WHERE id BETWEEN 1501 AND 2000;
 SELECT segments, documents, pending_pages > 0 AS pending FROM bm25_index_info('flat_body');
 SELECT query, a.* FROM unnest(ARRAY['w0', 'w1', 'w0 w1', 'w3 w0 w50 w7 w120', 'w5 w5 w6', 'w7 w8 w9 w10 w11 w12 w13 w14 w15']) query, agree('flat', query, b => 0) a;
 DROP TABLE flat;
+-- words that all documents have: so many that a window is as wide as it can be, and each document in it is met
+CREATE TABLE wide (id integer, body text);
+INSERT INTO wide SELECT i, (SELECT string_agg('v' || k, ' ') FROM generate_series(1, 34) k) || repeat(' v' || i % 34 + 1, i % 3)
+	FROM generate_series(1, 9000) i;
+CREATE INDEX wide_body ON wide USING vecstore_bm25 (body);
+SELECT * FROM agree('wide', (SELECT string_agg('v' || k, ' ') FROM generate_series(1, 34) k));
+DROP TABLE wide;
 -- batches: every length of a prefix is the beginning of the whole
 SELECT bool_and(ids = whole[1:l]) FROM (SELECT array_agg(id) FROM (SELECT id FROM docs ORDER BY body <@> 'w0 w3') q) w(whole),
 	unnest(ARRAY[1, 31, 32, 33, 159, 160, 161, 500, 1000]) l,

@@ -194,7 +194,7 @@ typedef struct Search
  * search runs within another one.
  */
 static int64 sums[WINDOW];		/* 0: not met, or no candidate */
-static uint16 candidates[WINDOW];	/* those that may pass the bar */
+static uint16 candidates[WINDOW + 1];	/* those that may pass the bar, and the next one */
 static bool window_is_clear = true; /* unless a search ended in an error */
 
 static void
