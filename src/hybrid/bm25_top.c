@@ -185,6 +185,7 @@ typedef struct Search
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
 	uint8		length;			/* of the document found last */
+	uint32		ties_end;		/* documents before it that tie with the worst one are worse */
 	int			ncandidates;
 } Search;
 
@@ -215,8 +216,10 @@ bar(const Search *search)
 	const Best *best = search->best;
 	const Found *worst = best->found;
 
-	return lowest_score(best) + (best->n == best->k && worst->segment == search->number &&
-								 search->end <= search->lengths.ends[worst->length]);
+	return lowest_score(best) +
+		(best->n == best->k && (search->end <= search->ties_end ||
+								(worst->segment == search->number &&
+								 search->end <= search->lengths.ends[worst->length])));
 }
 
 static inline int64
@@ -602,13 +605,38 @@ search_several(Search *search, int rest)
 	}
 }
 
+/*
+ * Whether no document of the window can be better than the worst one found by its TID: all
+ * have one length, so the first of them has the least.  That holds for the rest of that
+ * length, too.  (Where scores know no lengths, as b or k1 is 0, whole segments tie.)
+ */
+static bool
+ties_are_worse(Search *search)
+{
+	Best	   *best = search->best;
+	Found		first = {
+		.segment = search->number,
+		.doc = search->start,
+		.length = vs_bm25_length(&search->lengths, search->start, search->length)
+	};
+	uint32		end = search->lengths.ends[first.length];
+
+	if (best->n < best->k || search->end > end ||
+		ItemPointerCompare(unconstify(ItemPointerData *, get_tid(best, &best->found[0])),
+						   unconstify(ItemPointerData *, get_tid(best, &first))) > 0)
+		return false;
+	search->ties_end = end;
+	return true;
+}
+
 static void
 search_window(Search *search)
 {
 	int64		threshold = bar(search);
+	int64		bound = bound_window(search);
 	int			rest = 0;
 
-	if (bound_window(search) < threshold)
+	if (bound < threshold || (bound == lowest_score(search->best) && ties_are_worse(search)))
 		return;
 	while (search->below[rest + 1] < threshold)
 		rest++;
@@ -663,6 +691,7 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 		search.number = i;
 		search.start = 0;
 		search.length = 0;
+		search.ties_end = 0;
 		search.n = 0;
 		begin_walks(&search, rel);
 		while (!*stale && next_start(&search))
