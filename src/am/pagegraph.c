@@ -173,14 +173,12 @@ price_pinned(VsPageGraph *graph, const void *query, VsCandidate *cand, Buffer bu
 static void
 fetch(VsPageGraph *graph, const VsCandidate *cands, int n)
 {
-	bool		verify = graph->nblocks > NBuffers / 2;
-
 	for (int i = 0; i < n && graph->read_ahead; i++)
 	{
 		BlockNumber block = VsIdBlock(&graph->graph.index, cands[i].id);
 
 		if (block_exists(graph, block))
-			vs_recent_fetch(graph->rel, block, verify);
+			vs_recent_fetch(graph->rel, block, graph->nblocks);
 	}
 }
 

@@ -73,9 +73,10 @@ still_holds(const Recent *place, Relation rel)
 }
 
 void
-vs_recent_fetch(Relation rel, BlockNumber block, bool verify)
+vs_recent_fetch(Relation rel, BlockNumber block, BlockNumber nblocks)
 {
 	Recent	   *place = place_of(rel, block);
+	bool		verify = nblocks > NBuffers / 2;
 
 	if (place->buffer != InvalidBuffer && place->block == block &&
 		(!verify || still_holds(place, rel)))

@@ -26,10 +26,10 @@ extern Buffer vs_recent_read(Relation rel, BlockNumber block);
 
 /*
  * A block is wanted soon: have it read from disk meanwhile, unless it is in a
- * buffer.  The relation must have it.  Unless told to verify, what is remembered
- * is believed: for relations that shared buffers hold, that saves a look.
+ * buffer.  The relation, of about nblocks, must have it.  What is remembered is
+ * believed of relations that shared buffers hold: that saves a look.
  */
-extern void vs_recent_fetch(Relation rel, BlockNumber block, bool verify);
+extern void vs_recent_fetch(Relation rel, BlockNumber block, BlockNumber nblocks);
 
 /*
  * Ask memory for a block's descriptor, if it is known where that is, and for so

@@ -494,15 +494,13 @@ widen_batch(VsScan *state)
 static bool
 rows_are_visible(Relation heap, const VsFound *found, Buffer *map)
 {
-	bool		verify = heap->rd_rel->relpages > NBuffers / 2;
-
 	for (int i = 0; i < found->ntids; i++)
 	{
 		BlockNumber block = ItemPointerGetBlockNumber(&found->tids[i]);
 
 		if (!VM_ALL_VISIBLE(heap, block, map))
 			return false;
-		vs_recent_fetch(heap, block, verify);
+		vs_recent_fetch(heap, block, heap->rd_rel->relpages);
 		vs_recent_prefetch(heap, block, true, 0, 0);
 	}
 	return found->ntids > 0;

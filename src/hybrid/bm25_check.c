@@ -440,11 +440,10 @@ read_list(Check *check, RowList *list)
 
 /* Sort rows by their TIDs: a row and the list it is of are one number. */
 static void
-put_rows(Tuplesortstate *sort, const ItemPointerData *tids, int64 n, int list)
+put_rows(Tuplesortstate *sort, ItemPointerData *tids, int64 n, int list)
 {
 	for (int64 i = 0; i < n; i++)
-		tuplesort_putdatum(sort, Int64GetDatum((int64) ItemPointerGetBlockNumber(&tids[i]) << 24 |
-											   ItemPointerGetOffsetNumber(&tids[i]) << 8 | list), false);
+		tuplesort_putdatum(sort, Int64GetDatum(itemptr_encode(&tids[i]) << 8 | list), false);
 }
 
 static void
@@ -473,14 +472,17 @@ list_start(const Check *check, int list)
 static void
 found_twice(Check *check, int64 a, int64 b)
 {
+	ItemPointerData tid;
+
 	if (!check->locked && vs_bm25_has_changed(check->rel, &check->meta))
 	{
 		check->stale = true;
 		return;
 	}
+	itemptr_decode(&tid, a >> 8);
 	vs_bm25_broken(check->rel, "Row (%u,%u) is in the extents that begin at blocks %u and %u, or twice in one.",
-				   (BlockNumber) (a >> 24), (OffsetNumber) (a >> 8), list_start(check, a & 0xFF),
-				   list_start(check, b & 0xFF));
+				   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid),
+				   list_start(check, a & 0xFF), list_start(check, b & 0xFF));
 }
 
 /* Look for a row that is there twice: sorted, they are neighbours. */

@@ -16,6 +16,7 @@
 #include "compat.h"
 
 #include "access/relscan.h"
+#include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "hybrid/bm25_am.h"
 #include "hybrid/bm25_given.h"
@@ -195,19 +196,11 @@ add_found(void *state, ItemPointerData *tids, int n, bool recheck)
 	}
 }
 
-/* A row's place as a number. */
-static inline uint64
-row_place(const FoundRow *row)
-{
-	return (uint64) ItemPointerGetBlockNumberNoCheck(&row->tid) << 16 |
-		ItemPointerGetOffsetNumberNoCheck(&row->tid);
-}
-
 static inline int
 compare_found(const void *a, const void *b)
 {
-	uint64		x = row_place(a);
-	uint64		y = row_place(b);
+	int64		x = itemptr_encode((ItemPointer) &((const FoundRow *) a)->tid);
+	int64		y = itemptr_encode((ItemPointer) &((const FoundRow *) b)->tid);
 
 	return x < y ? -1 : x > y;
 }

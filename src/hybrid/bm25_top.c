@@ -615,15 +615,14 @@ ties_are_worse(Search *search)
 {
 	Best	   *best = search->best;
 	Found		first = {
+		.score = lowest_score(best),
 		.segment = search->number,
 		.doc = search->start,
 		.length = vs_bm25_length(&search->lengths, search->start, search->length)
 	};
 	uint32		end = search->lengths.ends[first.length];
 
-	if (best->n < best->k || search->end > end ||
-		ItemPointerCompare(unconstify(ItemPointerData *, get_tid(best, &best->found[0])),
-						   unconstify(ItemPointerData *, get_tid(best, &first))) > 0)
+	if (best->n < best->k || search->end > end || !is_better(best, &best->found[0], &first))
 		return false;
 	search->ties_end = end;
 	return true;
