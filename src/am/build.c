@@ -5,8 +5,8 @@
  * One process or several (buildparallel.c) go through these phases together:
  *
  *	building graph in memory	one vertex a row, with graph.c's algorithms
- *	laying out pages			one process connects what no path leads to, and
- *								decides where everything will lie
+ *	laying out pages			one process connects what no path leads to, while
+ *								the others make room for all pages
  *	writing pages				HEAD pages in the order of the vertices, tails
  *	inserting rows on pages		only if memory ran out: the remaining rows go
  *								in as INSERT does it, but unlogged
@@ -265,10 +265,10 @@ vs_build_share(VsBuild *build, VsBuildShared *shared, const VsBuildPlan *plan)
 /* ---- from memory to pages ---- */
 
 /*
- * One process says that memory ran out, if it did, and lays out the pages.
+ * One process says that memory ran out, if it did, and connects the graph.
  */
 static void
-lay_out(VsBuild *build)
+connect_graph(VsBuild *build)
 {
 	if (pg_atomic_read_u32(&build->shared->full))
 		ereport(NOTICE,
@@ -276,8 +276,8 @@ lay_out(VsBuild *build)
 						(double) pg_atomic_read_u64(&build->shared->rows)),
 				 errdetail("The remaining rows are inserted one by one, which is slower."),
 				 errhint("Increase maintenance_work_mem to build faster.")));
-	build->shared->meta.vertices = build->graph.shared->n;
-	vs_build_lay_out(build);
+	vs_memgraph_connect(&build->graph);
+	vs_build_write_meta(build);
 }
 
 /*
@@ -290,6 +290,7 @@ finish_graph(VsBuild *build)
 {
 	MemoryContext old = MemoryContextSwitchTo(build->context);
 	Barrier    *barrier = &build->shared->barrier;
+	bool		first = false;
 
 	if (build->leader)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LAYOUT);
@@ -304,10 +305,12 @@ finish_graph(VsBuild *build)
 			/* fall through */
 		case VS_BUILD_SHRINK:
 			vs_memgraph_shrink(&build->graph);
-			if (BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION))
-				lay_out(build);
+			first = BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
 			/* fall through */
 		case VS_BUILD_LAYOUT:
+			if (first)
+				connect_graph(build);
+			vs_build_extend(build);
 			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
 			/* fall through */
 		case VS_BUILD_WRITE:
@@ -523,6 +526,16 @@ build_alone(VsBuild *build, const VsBuildPlan *plan, double *heap_rows, double *
 	pfree(shared);
 }
 
+/* The first block of a fork, its metapage to be. */
+static Buffer
+begin_relation(Relation rel, ForkNumber fork)
+{
+	Buffer		buffer = vs_extend(rel, fork);
+
+	Assert(BufferGetBlockNumber(buffer) == VS_META_BLOCK);
+	return buffer;
+}
+
 IndexBuildResult *
 vs_build(Relation heap, Relation rel, IndexInfo *info)
 {
@@ -535,6 +548,7 @@ vs_build(Relation heap, Relation rel, IndexInfo *info)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(rel));
 
 	choose_form(&build);
+	UnlockReleaseBuffer(begin_relation(rel, MAIN_FORKNUM));
 	plan = plan_memory(&build);
 	plan.workers = vs_build_count_workers(heap, rel, plan.rows);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) plan.rows);
@@ -567,8 +581,7 @@ vs_buildempty(Relation rel)
 	read_options(rel, &meta);
 
 	/* The init fork must reach the disk: log it whatever the persistence. */
-	buffer = vs_extend(rel, INIT_FORKNUM);
-	Assert(BufferGetBlockNumber(buffer) == VS_META_BLOCK);
+	buffer = begin_relation(rel, INIT_FORKNUM);
 	START_CRIT_SECTION();
 	vs_meta_form_page(BufferGetPage(buffer), &meta);
 	MarkBufferDirty(buffer);

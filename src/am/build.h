@@ -26,8 +26,8 @@ typedef enum VsBuildPhase
 	VS_BUILD_GRAPH,				/* rows go into the graph in memory */
 	VS_BUILD_COUNT,				/* all count how many lists name each vertex, */
 	VS_BUILD_SHRINK,			/* and shorten the lists */
-	VS_BUILD_LAYOUT,			/* one process lays out the pages */
-	VS_BUILD_WRITE,				/* all write them */
+	VS_BUILD_LAYOUT,			/* one process connects the graph, the others make blocks */
+	VS_BUILD_WRITE,				/* all write pages */
 	VS_BUILD_INSERT,			/* rows left over are inserted on pages */
 	VS_BUILD_LOG				/* all log the pages */
 } VsBuildPhase;
@@ -46,7 +46,7 @@ typedef struct VsBuildLayout
 	int			last_a_page;	/* last tails a page */
 	BlockNumber full_block;		/* first page of full tails */
 	BlockNumber last_block;		/* first page of last tails */
-	BlockNumber aux_block;		/* first page of other AUX tuples */
+	uint64		nblocks;		/* behind which other AUX tuples go */
 } VsBuildLayout;
 
 /* What all processes of a build share; VsMemShared follows. */
@@ -55,7 +55,6 @@ typedef struct VsBuildShared
 	VsParallelShared parallel;
 	Barrier		barrier;
 	VsMeta		meta;			/* as it will be written */
-	VsBuildLayout layout;
 	pg_atomic_uint32 full;		/* memory has run out */
 	double		expected;		/* rows, estimated */
 	pg_atomic_uint64 rows;		/* rows done */
@@ -103,6 +102,7 @@ typedef struct VsBuild
 	VsBuildShared *shared;
 	MemoryContext context;		/* the whole build */
 	MemoryContext scratch;		/* one row's work */
+	VsBuildLayout layout;		/* once the graph was complete */
 	VsMemGraph	graph;
 	VsSearch	search;
 	VsBuildBatch *batch;		/* rows read, but not in the graph yet */
@@ -156,10 +156,13 @@ extern bool vs_build_parallel(VsBuild *build, const VsBuildPlan *plan,
 
 /* ---- buildwrite.c ---- */
 
-/* Lay out the pages, and write those that one process writes. */
-extern void vs_build_lay_out(VsBuild *build);
+/* Write what the metapage says of the graph, by one process. */
+extern void vs_build_write_meta(VsBuild *build);
 
-/* Write HEAD pages and tails, as many as other processes leave. */
+/* Make room for HEAD pages and tails, for as many as other processes leave. */
+extern void vs_build_extend(VsBuild *build);
+
+/* Write all pages but the metapage, as many as other processes leave. */
 extern void vs_build_write(VsBuild *build);
 
 /* Log pages, as many as other processes leave. */

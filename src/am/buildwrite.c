@@ -4,8 +4,8 @@
  *
  * The number of vertices fixes where HEAD pages and tails go, so every process
  * can write any of them.  What is small and of no fixed size (upper lists, heap
- * TIDs beyond the first few) is written before by one process, which leaves in
- * each vertex where it put them.  Pages are logged last, when nothing changes
+ * TIDs beyond the first few) goes behind them: each process writes that of a vertex
+ * before its slot, which says where.  Pages are logged last, when nothing changes
  * them any more.
  */
 #include "postgres.h"
@@ -79,10 +79,12 @@ check_blocks(VsBuild *build, uint64 blocks)
 			 errhint("Partition the table and index each partition.")));
 }
 
+/* The number of vertices tells, so that every process knows. */
 static void
-plan_layout(VsBuild *build, VsBuildLayout *layout)
+lay_out(VsBuild *build)
 {
 	const VsIndex *index = &build->index;
+	VsBuildLayout *layout = &build->layout;
 	Size		bytes = index->ntails > 0 ? index->vector_size : 0;
 	Size		last_tuple;
 	uint64		full_pages;
@@ -98,10 +100,10 @@ plan_layout(VsBuild *build, VsBuildLayout *layout)
 	last_pages = layout->last_bytes > 0 ?
 		(layout->n + layout->last_a_page - 1) / layout->last_a_page : 0;
 	layout->nheads = (layout->n + index->slots_per_page - 1) / index->slots_per_page;
-	check_blocks(build, 1 + layout->nheads + full_pages + last_pages);
 	layout->full_block = 1 + layout->nheads;
 	layout->last_block = layout->full_block + full_pages;
-	layout->aux_block = layout->last_block + last_pages;
+	layout->nblocks = 1 + layout->nheads + full_pages + last_pages;
+	check_blocks(build, layout->nblocks);
 }
 
 /* The place of a tail. */
@@ -118,37 +120,59 @@ tail_place(const VsBuildLayout *layout, int64 i, int tail)
 	return place;
 }
 
-/* ---- AUX tuples of one process ---- */
+void
+vs_build_write_meta(VsBuild *build)
+{
+	const VsIndex *index = &build->index;
+	VsMemShared *graph = build->graph.shared;
+	VsMeta		meta = build->shared->meta;
+	Buffer		buffer;
 
-/* Appends AUX tuples to pages. */
+	meta.vertices = graph->n;
+	if (graph->entry != VS_INVALID_ID)
+	{
+		meta.entry = page_id(index, graph->entry);
+		meta.entry_version = page_version(index, graph->entry);
+		meta.entry_level = graph->entry_level;
+	}
+	if (graph->n % index->slots_per_page != 0)
+		meta.head_block = VsIdBlock(index, page_id(index, graph->n));
+	buffer = ReadBuffer(build->rel, VS_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	vs_meta_form_page(BufferGetPage(buffer), &meta);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+vs_build_extend(VsBuild *build)
+{
+	lay_out(build);
+	vs_memgraph_extend(&build->graph, build->layout.nblocks);
+}
+
+/* ---- AUX tuples behind the tails ---- */
+
+/* Appends AUX tuples to pages that no other process writes. */
 typedef struct AuxWriter
 {
 	VsBuild    *build;
-	BlockNumber next;			/* block to be begun next */
-	Buffer		buffer;			/* page being filled, locked */
+	Buffer		buffer;			/* page being filled, pinned */
 	VsAux	   *tuple;			/* scratch */
 } AuxWriter;
 
-static void
-finish_aux_page(AuxWriter *writer)
+/* The writer's page, locked, if there is one and it has room. */
+static bool
+has_room(AuxWriter *writer, Size size)
 {
-	if (BufferIsValid(writer->buffer))
-		UnlockReleaseBuffer(writer->buffer);
+	if (!BufferIsValid(writer->buffer))
+		return false;
+	LockBuffer(writer->buffer, BUFFER_LOCK_EXCLUSIVE);
+	if (vs_aux_room(BufferGetPage(writer->buffer)) >= MAXALIGN(size))
+		return true;
+	UnlockReleaseBuffer(writer->buffer);
 	writer->buffer = InvalidBuffer;
-	CHECK_FOR_INTERRUPTS();
-}
-
-/* Begin an AUX page. */
-static Buffer
-begin_aux_page(VsBuild *build, BlockNumber block)
-{
-	Buffer		buffer;
-
-	vs_memgraph_extend(&build->graph, block);
-	buffer = ReadBufferExtended(build->rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
-	vs_page_init(BufferGetPage(buffer), VS_PAGE_AUX);
-	MarkBufferDirty(buffer);
-	return buffer;
+	return false;
 }
 
 /* Append the writer's tuple. */
@@ -158,17 +182,27 @@ append_aux(AuxWriter *writer, Size size)
 	ItemPointerData place;
 	OffsetNumber offset;
 
-	if (BufferIsValid(writer->buffer) &&
-		vs_aux_room(BufferGetPage(writer->buffer)) < MAXALIGN(size))
-		finish_aux_page(writer);
-	if (!BufferIsValid(writer->buffer))
+	if (!has_room(writer, size))
 	{
-		check_blocks(writer->build, writer->next);
-		writer->buffer = begin_aux_page(writer->build, writer->next++);
+		writer->buffer = vs_extend(writer->build->rel, MAIN_FORKNUM);
+		check_blocks(writer->build, BufferGetBlockNumber(writer->buffer));
+		vs_page_init(BufferGetPage(writer->buffer), VS_PAGE_AUX);
 	}
 	offset = vs_aux_add(BufferGetPage(writer->buffer), writer->tuple, size);
 	ItemPointerSet(&place, BufferGetBlockNumber(writer->buffer), offset);
+	MarkBufferDirty(writer->buffer);
+	LockBuffer(writer->buffer, BUFFER_LOCK_UNLOCK);
 	return place;
+}
+
+/* Let go of the last page, on which there may be room for others. */
+static void
+end_aux(AuxWriter *writer)
+{
+	if (!BufferIsValid(writer->buffer))
+		return;
+	vs_meta_set_aux_block(writer->build->rel, BufferGetBlockNumber(writer->buffer));
+	ReleaseBuffer(writer->buffer);
 }
 
 /* Begin a tuple that belongs to vertex number i. */
@@ -222,55 +256,16 @@ write_overflow(AuxWriter *writer, int64 i, VsMemVertex *vertex)
 	}
 }
 
-void
-vs_build_lay_out(VsBuild *build)
+/* What a vertex has beside its slot and tails. */
+static void
+write_aux(AuxWriter *writer, int64 i)
 {
-	VsMemShared *graph = build->graph.shared;
-	VsMeta	   *meta = &build->shared->meta;
-	VsBuildLayout *layout = &build->shared->layout;
-	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer};
-	Buffer		buffer;
+	VsMemVertex *vertex = vs_memgraph_vertex(&writer->build->graph, i);
 
-	vs_memgraph_connect(&build->graph);
-	plan_layout(build, layout);
-	while (graph->nblocks < layout->aux_block)
-	{
-		CHECK_FOR_INTERRUPTS();
-		vs_memgraph_extend(&build->graph,
-						   Min(graph->nblocks + VS_EXTEND_AT_ONCE, layout->aux_block) - 1);
-	}
-
-	writer.next = layout->aux_block;
-	writer.tuple = palloc(VS_MAX_TUPLE);
-	for (int64 i = 0; i < layout->n; i++)
-	{
-		VsMemVertex *vertex = vs_memgraph_vertex(&build->graph, i);
-
-		if (!BufferIsValid(writer.buffer))
-			CHECK_FOR_INTERRUPTS();
-		if (vertex->level > 0)
-			write_upper(&writer, i, vertex);
-		if (vertex->ntids > VS_INLINE_TIDS)
-			write_overflow(&writer, i, vertex);
-	}
-	finish_aux_page(&writer);
-	pfree(writer.tuple);
-
-	if (graph->entry != VS_INVALID_ID)
-	{
-		meta->entry = page_id(&build->index, graph->entry);
-		meta->entry_version = page_version(&build->index, graph->entry);
-		meta->entry_level = graph->entry_level;
-	}
-	if (layout->n % build->index.slots_per_page != 0)
-		meta->head_block = layout->nheads;
-	if (writer.next > layout->aux_block)
-		meta->aux_block = writer.next - 1;
-	buffer = ReadBuffer(build->rel, VS_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	vs_meta_form_page(BufferGetPage(buffer), meta);
-	MarkBufferDirty(buffer);
-	UnlockReleaseBuffer(buffer);
+	if (vertex->level > 0)
+		write_upper(writer, i, vertex);
+	if (vertex->ntids > VS_INLINE_TIDS)
+		write_overflow(writer, i, vertex);
 }
 
 /* ---- HEAD pages and tails ---- */
@@ -296,24 +291,37 @@ fill_vertex(VsBuild *build, int64 i, VsVertex *out)
 	out->upper = vertex->upper_place;
 	out->overflow = vertex->overflow_place;
 	for (int t = 0; t < index->ntails; t++)
-		VsVertexTails(index, out)[t] = tail_place(&build->shared->layout, i, t);
+		VsVertexTails(index, out)[t] = tail_place(&build->layout, i, t);
 	if (index->ntails == 0 && vector)
 		memcpy(VsVertexVector(index, out), vector, index->vector_size);
 	fill_list(build, i, 0, VsVertexList(index, out));
 }
 
 static void
-write_head_page(VsBuild *build, BlockNumber block)
+write_head_page(VsBuild *build, BlockNumber block, AuxWriter *writer)
 {
 	const VsIndex *index = &build->index;
-	Buffer		buffer = vs_memgraph_head(&build->graph, block);
 	int64		first = (int64) (block - 1) * index->slots_per_page;
+	int64		end = Min(first + index->slots_per_page, build->layout.n);
+	Buffer		buffer;
 
-	for (int slot = 0; slot < index->slots_per_page; slot++)
-		if (first + slot < build->shared->layout.n)
-			fill_vertex(build, first + slot,
-						vs_page_vertex(BufferGetPage(buffer), 1 + slot));
+	for (int64 i = first; i < end; i++)
+		write_aux(writer, i);
+	buffer = vs_memgraph_head(&build->graph, block);
+	for (int64 i = first; i < end; i++)
+		fill_vertex(build, i, vs_page_vertex(BufferGetPage(buffer), 1 + i - first));
 	UnlockReleaseBuffer(buffer);
+}
+
+/* Begin a page of tails. */
+static Buffer
+begin_tails(VsBuild *build, BlockNumber block)
+{
+	Buffer		buffer = ReadBufferExtended(build->rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
+
+	vs_page_init(BufferGetPage(buffer), VS_PAGE_AUX);
+	MarkBufferDirty(buffer);
+	return buffer;
 }
 
 /* One tail of vertex number i, on a page that has room. */
@@ -334,7 +342,7 @@ write_tail(VsBuild *build, Buffer buffer, int64 i, int tail, Size bytes, VsAux *
 static void
 write_tails(VsBuild *build, int64 group, VsAux *aux)
 {
-	const VsBuildLayout *layout = &build->shared->layout;
+	const VsBuildLayout *layout = &build->layout;
 	int64		first = group * layout->last_a_page;
 	int64		end = Min(first + layout->last_a_page, layout->n);
 	Buffer		buffer;
@@ -342,14 +350,14 @@ write_tails(VsBuild *build, int64 group, VsAux *aux)
 	for (int64 i = first; i < end; i++)
 		for (int t = 0; t < layout->nfull; t++)
 		{
-			buffer = begin_aux_page(build, layout->full_block + i * layout->nfull + t);
+			buffer = begin_tails(build, layout->full_block + i * layout->nfull + t);
 			write_tail(build, buffer, i, t, VS_TAIL_BYTES, aux);
 			UnlockReleaseBuffer(buffer);
 			CHECK_FOR_INTERRUPTS();
 		}
 	if (layout->last_bytes == 0)
 		return;
-	buffer = begin_aux_page(build, layout->last_block + group);
+	buffer = begin_tails(build, layout->last_block + group);
 	for (int64 i = first; i < end; i++)
 		write_tail(build, buffer, i, layout->nfull, layout->last_bytes, aux);
 	UnlockReleaseBuffer(buffer);
@@ -358,11 +366,13 @@ write_tails(VsBuild *build, int64 group, VsAux *aux)
 void
 vs_build_write(VsBuild *build)
 {
-	const VsBuildLayout *layout = &build->shared->layout;
-	int64		ngroups = build->index.ntails == 0 ? 0 :
-		(layout->n + layout->last_a_page - 1) / layout->last_a_page;
-	VsAux	   *aux = palloc(VS_MAX_TUPLE);
+	const VsBuildLayout *layout = &build->layout;
+	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer,.tuple = palloc(VS_MAX_TUPLE)};
+	int64		ngroups;
 
+	lay_out(build);
+	ngroups = build->index.ntails == 0 ? 0 :
+		(layout->n + layout->last_a_page - 1) / layout->last_a_page;
 	if (build->leader)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
@@ -377,13 +387,14 @@ vs_build_write(VsBuild *build)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		if (unit < layout->nheads)
-			write_head_page(build, 1 + unit);
+			write_head_page(build, 1 + unit, &writer);
 		else
-			write_tails(build, unit - layout->nheads, aux);
+			write_tails(build, unit - layout->nheads, writer.tuple);
 		if (build->leader && build->scanned)
 			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, unit + 1);
 	}
-	pfree(aux);
+	end_aux(&writer);
+	pfree(writer.tuple);
 }
 
 /* ---- logging ---- */

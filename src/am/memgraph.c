@@ -188,17 +188,45 @@ vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *vertex)
 
 /* ---- vectors on pages ---- */
 
+/*
+ * A process takes so many blocks that nobody has begun, and adds as many to the relation.
+ * Most of the work is to find buffers, which several do side by side.
+ */
 void
-vs_memgraph_extend(VsMemGraph *graph, BlockNumber block)
+vs_memgraph_extend(VsMemGraph *graph, BlockNumber nblocks)
+{
+	VsMemShared *shared = graph->shared;
+	uint32		begun = pg_atomic_read_u32(&shared->begun);
+
+	while (begun < nblocks)
+	{
+		uint32		n = Min(nblocks - begun, VS_EXTEND_AT_ONCE);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!pg_atomic_compare_exchange_u32(&shared->begun, &begun, begun + n))
+			continue;
+		while (n > 0)
+		{
+			int			added = vs_extend_by(graph->rel, n);
+
+			pg_atomic_fetch_add_u32(&shared->nblocks, added);
+			n -= added;
+		}
+		begun = pg_atomic_read_u32(&shared->begun);
+	}
+}
+
+/* See to it that the relation has a block while the graph still grows. */
+static void
+need_block(VsMemGraph *graph, BlockNumber block)
 {
 	VsMemShared *shared = graph->shared;
 
-	if (block < shared->nblocks)
+	if (block < pg_atomic_read_u32(&shared->nblocks))
 		return;
 	LWLockAcquire(&shared->lock, LW_EXCLUSIVE);
-	while (shared->nblocks <= block)
-		shared->nblocks += vs_extend_by(graph->rel, block + 1 - shared->nblocks);
-	Assert(RelationGetNumberOfBlocks(graph->rel) == shared->nblocks);
+	vs_memgraph_extend(graph, block + 1);
+	Assert(RelationGetNumberOfBlocks(graph->rel) == pg_atomic_read_u32(&shared->nblocks));
 	LWLockRelease(&shared->lock);
 }
 
@@ -212,7 +240,7 @@ vs_memgraph_head(VsMemGraph *graph, BlockNumber block)
 	Buffer		buffer;
 	Page		page;
 
-	vs_memgraph_extend(graph, block);
+	need_block(graph, block);
 	buffer = ReadBuffer(graph->rel, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
@@ -687,6 +715,8 @@ vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit, int64
 	memset(shared, 0, vs_memgraph_shared_bytes(index, limit));
 	LWLockInitialize(&shared->lock, LWTRANCHE_PARALLEL_QUERY_DSA);
 	SpinLockInit(&shared->entry_lock);
+	pg_atomic_init_u32(&shared->begun, VS_META_BLOCK + 1);
+	pg_atomic_init_u32(&shared->nblocks, VS_META_BLOCK + 1);
 	pg_atomic_init_u64(&shared->next_count, 0);
 	pg_atomic_init_u64(&shared->next_shrink, 0);
 	shared->nvectors = nvectors;

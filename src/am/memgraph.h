@@ -65,12 +65,14 @@ typedef struct VsSketch
 /* What all processes share. */
 typedef struct VsMemShared
 {
-	LWLock		lock;			/* of who changes the next three, and the directories */
+	LWLock		lock;			/* of who changes the next two, and the directories */
 	int64		n;				/* vertices */
 	int64		nvectors;		/* vectors of those before it are in memory; read
 								 * without the lock: who knows an id knows this */
 	bool		sketched;		/* vertices have sketches; never changes */
-	BlockNumber nblocks;		/* of the relation, as far as made by the graph */
+	pg_atomic_uint32 begun;		/* blocks of the relation that some process made or
+								 * makes, */
+	pg_atomic_uint32 nblocks;	/* and those that are there */
 	pg_atomic_uint64 next_count;	/* the first vertex whose list nobody counts yet, */
 	pg_atomic_uint64 next_shrink;	/* or shrinks */
 	slock_t		entry_lock;
@@ -132,7 +134,7 @@ extern Size vs_memgraph_shared_bytes(const VsIndex *index, uint64 limit);
 /*
  * Set up the shared part: nvectors is how many vectors may be kept in memory; whether
  * there are sketches, which must be worth something (vs_memgraph_sketch_bytes()).
- * The arena is for the caller to set up.
+ * The arena is for the caller to set up, and so is the relation's metapage.
  */
 extern void vs_memgraph_share(VsMemShared *shared, const VsIndex *index, uint64 limit,
 							  int64 nvectors, bool sketched);
@@ -190,8 +192,11 @@ extern const ItemPointerData *vs_memgraph_tids(VsMemGraph *graph, VsMemVertex *v
 /* A vector in memory; NULL if it lies in its slot. */
 extern const void *vs_memgraph_vector(VsMemGraph *graph, VsId id);
 
-/* See to it that the relation has this block, and all before it. */
-extern void vs_memgraph_extend(VsMemGraph *graph, BlockNumber block);
+/*
+ * See to it that the relation has so many blocks: all processes together, and they are
+ * there once the last one returns.
+ */
+extern void vs_memgraph_extend(VsMemGraph *graph, BlockNumber nblocks);
 
 /* A HEAD page, its slots laid out, pinned and locked exclusively, and dirty. */
 extern Buffer vs_memgraph_head(VsMemGraph *graph, BlockNumber block);
