@@ -278,13 +278,22 @@ keep_unseen(VsSearch *search, VsCandidate *batch, int n)
 	return kept;
 }
 
-/* Ask memory for a vertex, unless that was done a moment ago. */
-static void
-approach(VsSearch *search, VsId id)
+/* Whether memory was asked for a vertex a moment ago. */
+static bool
+is_coming(const VsSearch *search, VsId id)
 {
 	for (int i = 0; i < lengthof(search->approached); i++)
 		if (search->approached[i] == id)
-			return;
+			return true;
+	return false;
+}
+
+/* Ask memory for a vertex, unless that was done. */
+static void
+approach(VsSearch *search, VsId id)
+{
+	if (is_coming(search, id))
+		return;
 	search->approached[search->napproached++ % lengthof(search->approached)] = id;
 	search->graph->approach(search->graph, id, search->level);
 }
@@ -413,6 +422,28 @@ is_beyond(const VsSearch *search, float rank)
 }
 
 /*
+ * The vertex to be expanded next: the nearest.  If memory was not asked for it, it comes
+ * up while the second nearest is expanded, which would be soon anyway.
+ */
+static VsCandidate
+take_nearest(VsSearch *search)
+{
+	VsHeap	   *frontier = &search->frontier;
+	VsCandidate nearest = vs_heap_pop(frontier);
+	VsCandidate second;
+
+	if (search->graph->approach == NULL || is_coming(search, nearest.id))
+		return nearest;
+	approach(search, nearest.id);
+	if (frontier->n == 0 || is_beyond(search, frontier->items[0].rank) ||
+		!is_coming(search, frontier->items[0].id))
+		return nearest;
+	second = frontier->items[0];
+	heap_replace(frontier, nearest);
+	return second;
+}
+
+/*
  * Expand the nearest vertex until it need not be.
  */
 static void
@@ -432,11 +463,11 @@ run(VsSearch *search)
 		CHECK_FOR_INTERRUPTS();
 		search->expanded++;
 		if (search->graph->expand)
-			expand_by_codes(search, vs_heap_pop(frontier));
+			expand_by_codes(search, take_nearest(search));
 		else if (search->graph->estimate)
-			expand_by_estimates(search, vs_heap_pop(frontier));
+			expand_by_estimates(search, take_nearest(search));
 		else
-			expand(search, vs_heap_pop(frontier));
+			expand(search, take_nearest(search));
 	}
 }
 

@@ -428,6 +428,8 @@ page_expand(VsGraph *base, VsCandidate *cand, int level, VsCandidate *out)
 		return -1;
 	cand->version = vertex->version;
 	cand->dead = VsVertexGetState(vertex) == VS_TOMBSTONE;
+	if (level > 0)
+		vs_recent_prefetch(graph->rel, ItemPointerGetBlockNumberNoCheck(&vertex->upper), true, 0, 0);
 	cand->rank = vs_graph_rank(base, graph->begun, VsVertexVector(index, vertex));
 	share = share_of(index, VsVertexVector(index, vertex), cand->rank);
 	if (graph->keeps)
