@@ -10,7 +10,8 @@
  *	writing pages				HEAD pages in the order of the vertices, tails
  *	inserting rows on pages		only if memory ran out: the remaining rows go
  *								in as INSERT does it, but unlogged
- *	logging pages				when nothing changes them any more
+ *	logging pages				when nothing changes them any more; those written
+ *								without rows to follow are logged by then
  *
  * Memory.  The graph keeps links and, while they last, vectors within
  * maintenance_work_mem.  If that is too small for both, as many vectors stay in

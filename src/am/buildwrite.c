@@ -5,8 +5,12 @@
  * The number of vertices fixes where HEAD pages and tails go, so every process
  * can write any of them.  What is small and of no fixed size (upper lists, heap
  * TIDs beyond the first few) goes behind them: each process writes that of a vertex
- * before its slot, which says where.  Pages are logged last, when nothing changes
- * them any more.
+ * before its slot, which says where.
+ *
+ * A page is logged once, when nothing changes it any more.  HEAD pages and tails are
+ * final as soon as they are written, unless rows follow that found no room in memory:
+ * then all is logged in the end.  Early, the disk is at work while other processes
+ * write pages.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -17,8 +21,11 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 
-/* Blocks that a process logs at a time. */
+/* Blocks that a process logs at a time, in the end. */
 #define LOG_BLOCKS		256
+
+/* HEAD pages that a process writes at a time: as many as are logged in one record. */
+#define HEADS_AT_ONCE	XLR_MAX_BLOCK_ID
 
 /* ---- ids ---- */
 
@@ -270,6 +277,21 @@ write_aux(AuxWriter *writer, int64 i)
 
 /* ---- HEAD pages and tails ---- */
 
+/* Whether HEAD pages and tails are final as they are written. */
+static bool
+are_final(const VsBuild *build)
+{
+	return pg_atomic_read_u32(&build->shared->full) == 0;
+}
+
+/* Log pages that were just written, if they are final; end is behind them. */
+static void
+log_written(VsBuild *build, BlockNumber first, BlockNumber end)
+{
+	if (RelationNeedsWAL(build->rel) && are_final(build))
+		log_newpage_range(build->rel, MAIN_FORKNUM, first, end, true);
+}
+
 /*
  * Fill the slot of vertex number i; its vector may be there already.
  */
@@ -311,6 +333,19 @@ write_head_page(VsBuild *build, BlockNumber block, AuxWriter *writer)
 	for (int64 i = first; i < end; i++)
 		fill_vertex(build, i, vs_page_vertex(BufferGetPage(buffer), 1 + i - first));
 	UnlockReleaseBuffer(buffer);
+}
+
+static void
+write_heads(VsBuild *build, BlockNumber first, AuxWriter *writer)
+{
+	BlockNumber end = Min(first + HEADS_AT_ONCE, 1 + build->layout.nheads);
+
+	for (BlockNumber block = first; block < end; block++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		write_head_page(build, block, writer);
+	}
+	log_written(build, first, end);
 }
 
 /* Begin a page of tails. */
@@ -355,12 +390,15 @@ write_tails(VsBuild *build, int64 group, VsAux *aux)
 			UnlockReleaseBuffer(buffer);
 			CHECK_FOR_INTERRUPTS();
 		}
+	log_written(build, layout->full_block + first * layout->nfull,
+				layout->full_block + end * layout->nfull);
 	if (layout->last_bytes == 0)
 		return;
 	buffer = begin_tails(build, layout->last_block + group);
 	for (int64 i = first; i < end; i++)
 		write_tail(build, buffer, i, layout->nfull, layout->last_bytes, aux);
 	UnlockReleaseBuffer(buffer);
+	log_written(build, layout->last_block + group, layout->last_block + group + 1);
 }
 
 void
@@ -368,30 +406,33 @@ vs_build_write(VsBuild *build)
 {
 	const VsBuildLayout *layout = &build->layout;
 	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer,.tuple = palloc(VS_MAX_TUPLE)};
+	int64		nheads;			/* so many times HEADS_AT_ONCE */
 	int64		ngroups;
 
 	lay_out(build);
+	nheads = (layout->nheads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
 	ngroups = build->index.ntails == 0 ? 0 :
 		(layout->n + layout->last_a_page - 1) / layout->last_a_page;
 	if (build->leader)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
 		if (build->scanned)		/* else the scan goes on to count its blocks */
-			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, layout->nheads + ngroups);
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, layout->nblocks);
 	}
 	for (;;)
 	{
 		int64		unit = pg_atomic_fetch_add_u64(&build->shared->next_write, 1);
 
-		if (unit >= layout->nheads + ngroups)
+		if (unit >= nheads + ngroups)
 			break;
 		CHECK_FOR_INTERRUPTS();
-		if (unit < layout->nheads)
-			write_head_page(build, 1 + unit, &writer);
+		if (unit < nheads)
+			write_heads(build, 1 + unit * HEADS_AT_ONCE, &writer);
 		else
-			write_tails(build, unit - layout->nheads, writer.tuple);
+			write_tails(build, unit - nheads, writer.tuple);
 		if (build->leader && build->scanned)
-			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE, unit + 1);
+			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
+										 layout->nblocks * (unit + 1) / (nheads + ngroups));
 	}
 	end_aux(&writer);
 	pfree(writer.tuple);
@@ -403,6 +444,7 @@ void
 vs_build_log(VsBuild *build)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(build->rel);
+	BlockNumber written = 0;
 
 	if (!RelationNeedsWAL(build->rel))
 		return;
@@ -411,9 +453,17 @@ vs_build_log(VsBuild *build)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LOG);
 		pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, nblocks);
 	}
+	if (are_final(build))
+	{
+		/* All but the metapage and what lies behind was logged when it was written. */
+		lay_out(build);
+		written = build->layout.nblocks;
+		if (build->leader)
+			log_newpage_range(build->rel, MAIN_FORKNUM, VS_META_BLOCK, VS_META_BLOCK + 1, true);
+	}
 	for (;;)
 	{
-		uint64		first = pg_atomic_fetch_add_u64(&build->shared->next_log, LOG_BLOCKS);
+		uint64		first = written + pg_atomic_fetch_add_u64(&build->shared->next_log, LOG_BLOCKS);
 
 		if (first >= nblocks)
 			break;
