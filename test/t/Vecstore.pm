@@ -165,7 +165,9 @@ sub check_index
 # create_records NODE, TABLE, dims => 24, with => '...', rows => 0: a table of which a
 # row's id and number v say all that is in it, and its two indexes, TABLE_idx and
 # TABLE_body_idx.  One row in 25 has no vector and another one no text, one in 20 has
-# the same vector as others, one in 100 has a long text.
+# the same vector as others, one in 100 has a long text.  No vacuum truncates the table or
+# its TOAST table: after a crash wal_consistency_checking compares what replay makes of a
+# block that was cut off later (zeros that are all visible) and ends recovery.
 sub create_records
 {
 	my ($node, $table, %o) = @_;
@@ -185,7 +187,7 @@ sub create_records
 				ELSE test_text(v) END
 		\$\$;
 		CREATE TABLE $table (id bigint PRIMARY KEY, v bigint, embedding vecstore($o{dims}), body text)
-			WITH (autovacuum_enabled = off, vacuum_truncate = off)});
+			WITH (autovacuum_enabled = off, vacuum_truncate = off, toast.vacuum_truncate = off)});
 	$node->safe_psql('postgres', put_records($table, $o{dims}, "SELECT i, i * 7919 FROM generate_series(1, $rows) i"));
 	$node->safe_psql('postgres', create_record_indexes($table, $o{with}));
 	return;
