@@ -165,7 +165,7 @@ extern void vs_build_extend(VsBuild *build);
 /* Write all pages but the metapage, as many as other processes leave. */
 extern void vs_build_write(VsBuild *build);
 
-/* Log pages, as many as other processes leave. */
+/* Log the pages that were not as they were written, as many as other processes leave. */
 extern void vs_build_log(VsBuild *build);
 
 #endif							/* VECSTORE_BUILD_H */
