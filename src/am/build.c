@@ -295,11 +295,11 @@ finish_graph(VsBuild *build)
 
 	if (build->leader)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_LAYOUT);
+	if (BarrierPhase(barrier) == VS_BUILD_GRAPH)
+		BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
+	vs_build_lay_out(build);
 	switch (BarrierPhase(barrier))
 	{
-		case VS_BUILD_GRAPH:
-			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
-			/* fall through */
 		case VS_BUILD_COUNT:
 			vs_memgraph_count(&build->graph);
 			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
@@ -311,7 +311,7 @@ finish_graph(VsBuild *build)
 		case VS_BUILD_LAYOUT:
 			if (first)
 				connect_graph(build);
-			vs_build_extend(build);
+			vs_memgraph_extend(&build->graph, build->layout.nblocks);
 			BarrierArriveAndWait(barrier, PG_WAIT_EXTENSION);
 			/* fall through */
 		case VS_BUILD_WRITE:

@@ -54,7 +54,7 @@ typedef struct VsBuildShared
 {
 	VsParallelShared parallel;
 	Barrier		barrier;
-	VsMeta		meta;			/* as it will be written */
+	VsMeta		meta;			/* of an empty graph */
 	pg_atomic_uint32 full;		/* memory has run out */
 	double		expected;		/* rows, estimated */
 	pg_atomic_uint64 rows;		/* rows done */
@@ -102,7 +102,7 @@ typedef struct VsBuild
 	VsBuildShared *shared;
 	MemoryContext context;		/* the whole build */
 	MemoryContext scratch;		/* one row's work */
-	VsBuildLayout layout;		/* once the graph was complete */
+	VsBuildLayout layout;		/* once the graph is complete */
 	VsMemGraph	graph;
 	VsSearch	search;
 	VsBuildBatch *batch;		/* rows read, but not in the graph yet */
@@ -156,11 +156,11 @@ extern bool vs_build_parallel(VsBuild *build, const VsBuildPlan *plan,
 
 /* ---- buildwrite.c ---- */
 
+/* Where things will go: the number of vertices, which is final, tells every process. */
+extern void vs_build_lay_out(VsBuild *build);
+
 /* Write what the metapage says of the graph, by one process. */
 extern void vs_build_write_meta(VsBuild *build);
-
-/* Make room for HEAD pages and tails, for as many as other processes leave. */
-extern void vs_build_extend(VsBuild *build);
 
 /* Write all pages but the metapage, as many as other processes leave. */
 extern void vs_build_write(VsBuild *build);

@@ -86,9 +86,8 @@ check_blocks(VsBuild *build, uint64 blocks)
 			 errhint("Partition the table and index each partition.")));
 }
 
-/* The number of vertices tells, so that every process knows. */
-static void
-lay_out(VsBuild *build)
+void
+vs_build_lay_out(VsBuild *build)
 {
 	const VsIndex *index = &build->index;
 	VsBuildLayout *layout = &build->layout;
@@ -132,7 +131,7 @@ vs_build_write_meta(VsBuild *build)
 {
 	const VsIndex *index = &build->index;
 	VsMemShared *graph = build->graph.shared;
-	VsMeta		meta = build->shared->meta;
+	VsMeta		meta = build->meta;
 	Buffer		buffer;
 
 	meta.vertices = graph->n;
@@ -143,19 +142,12 @@ vs_build_write_meta(VsBuild *build)
 		meta.entry_level = graph->entry_level;
 	}
 	if (graph->n % index->slots_per_page != 0)
-		meta.head_block = VsIdBlock(index, page_id(index, graph->n));
+		meta.head_block = build->layout.nheads;
 	buffer = ReadBuffer(build->rel, VS_META_BLOCK);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	vs_meta_form_page(BufferGetPage(buffer), &meta);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
-}
-
-void
-vs_build_extend(VsBuild *build)
-{
-	lay_out(build);
-	vs_memgraph_extend(&build->graph, build->layout.nblocks);
 }
 
 /* ---- AUX tuples behind the tails ---- */
@@ -193,7 +185,6 @@ append_aux(AuxWriter *writer, Size size)
 	{
 		writer->buffer = vs_extend(writer->build->rel, MAIN_FORKNUM);
 		check_blocks(writer->build, BufferGetBlockNumber(writer->buffer));
-		vs_page_init(BufferGetPage(writer->buffer), VS_PAGE_AUX);
 	}
 	offset = vs_aux_add(BufferGetPage(writer->buffer), writer->tuple, size);
 	ItemPointerSet(&place, BufferGetBlockNumber(writer->buffer), offset);
@@ -354,7 +345,6 @@ begin_tails(VsBuild *build, BlockNumber block)
 {
 	Buffer		buffer = ReadBufferExtended(build->rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
 
-	vs_page_init(BufferGetPage(buffer), VS_PAGE_AUX);
 	MarkBufferDirty(buffer);
 	return buffer;
 }
@@ -406,13 +396,10 @@ vs_build_write(VsBuild *build)
 {
 	const VsBuildLayout *layout = &build->layout;
 	AuxWriter	writer = {.build = build,.buffer = InvalidBuffer,.tuple = palloc(VS_MAX_TUPLE)};
-	int64		nheads;			/* so many times HEADS_AT_ONCE */
-	int64		ngroups;
-
-	lay_out(build);
-	nheads = (layout->nheads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
-	ngroups = build->index.ntails == 0 ? 0 :
+	int64		nheads = (layout->nheads + HEADS_AT_ONCE - 1) / HEADS_AT_ONCE;
+	int64		ngroups = build->index.ntails == 0 ? 0 :
 		(layout->n + layout->last_a_page - 1) / layout->last_a_page;
+
 	if (build->leader)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, VS_PHASE_WRITE);
@@ -456,7 +443,6 @@ vs_build_log(VsBuild *build)
 	if (are_final(build))
 	{
 		/* All but the metapage and what lies behind was logged when it was written. */
-		lay_out(build);
 		written = build->layout.nblocks;
 		if (build->leader)
 			log_newpage_range(build->rel, MAIN_FORKNUM, VS_META_BLOCK, VS_META_BLOCK + 1, true);

@@ -454,6 +454,8 @@ run(VsSearch *search)
 
 	for (;;)
 	{
+		VsCandidate next;
+
 		if (frontier->n == 0 && results->n < search->ef)
 			reclaim_later(search);
 		if (frontier->n == 0 || is_beyond(search, frontier->items[0].rank))
@@ -461,13 +463,14 @@ run(VsSearch *search)
 		if (vs_search_is_full(search))
 			break;
 		CHECK_FOR_INTERRUPTS();
+		next = take_nearest(search);
 		search->expanded++;
 		if (search->graph->expand)
-			expand_by_codes(search, take_nearest(search));
+			expand_by_codes(search, next);
 		else if (search->graph->estimate)
-			expand_by_estimates(search, take_nearest(search));
+			expand_by_estimates(search, next);
 		else
-			expand(search, take_nearest(search));
+			expand(search, next);
 	}
 }
 
