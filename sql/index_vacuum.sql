@@ -120,6 +120,25 @@ VACUUM (INDEX_CLEANUP ON) alike;
 SELECT vertices, unreachable FROM vecstore_check('alike_v');
 SELECT vertices, unreachable FROM vecstore_check('alike_codes');
 
+-- there, too, a vertex that few lists name is seldom met: a vacuum sees to it that enough do
+CREATE TABLE spread (id integer, v vecstore(600));
+CREATE FUNCTION add_spread(first integer, last integer) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO spread SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real) FROM generate_series(1, 600) d)::vecstore
+		FROM generate_series(first, last) i
+$$;
+SELECT add_spread(1, 1000);
+CREATE INDEX spread_v ON spread USING vecstore (v vecstore_l2_ops) WITH (quantization = rabitq);
+DELETE FROM spread WHERE id % 2 = 0;
+VACUUM (INDEX_CLEANUP ON) spread;
+SELECT add_spread(1001, 1500);
+DELETE FROM spread WHERE id % 4 = 1;
+VACUUM (INDEX_CLEANUP ON) spread;
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT count(*), count(*) FILTER (WHERE v <> (SELECT v FROM spread s ORDER BY s.v <-> spread.v LIMIT 1)) <= 1 AS found_by_themselves FROM spread;
+RESET enable_seqscan;
+RESET enable_sort;
+
 -- groups far away from each other: links of upper levels lead to all
 CREATE TABLE islands (id integer, v vecstore(32));
 INSERT INTO islands SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real + 20000 * (i % 3)) FROM generate_series(1, 32) d)::vecstore
@@ -127,6 +146,6 @@ INSERT INTO islands SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023):
 CREATE INDEX islands_v ON islands USING vecstore (v vecstore_l2_ops);
 SELECT vertices, unreachable FROM vecstore_check('islands_v');
 
-DROP TABLE items, size, alike, islands;
+DROP TABLE items, size, alike, spread, islands;
 DROP SEQUENCE ids;
-DROP FUNCTION add_rows, report;
+DROP FUNCTION add_rows, add_spread, report;

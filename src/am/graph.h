@@ -361,14 +361,13 @@ vs_indegree_subtract(VsInDegrees *degrees, VsId id)
 }
 
 /*
- * Give a vertex to which no path leads a link from one of its own neighbours,
- * or of theirs (of those in from, if given), in the place of the link to the
- * vertex that most other lists name.  On hub-like data, where a few vertices are near to
- * all others, such vertices fill the lists and crowd others out of every one.
- * False if no neighbour had a place.
+ * Give a vertex one more link from one of its own neighbours, or of theirs (of those in
+ * from, if given), in the place of the link to the vertex that most lists name, more than
+ * so many.  On hub-like data, where a few vertices are near to all others, such vertices
+ * fill the lists and crowd others out of every one.  False if no neighbour had a place.
  */
 extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
-							const VsIdSet *from);
+							const VsIdSet *from, int named);
 
 /*
  * Add to a set what links up to a level lead to from a vertex, itself included.
@@ -378,7 +377,8 @@ extern void vs_graph_reach(VsGraph *graph, VsId start, int level, VsIdSet *reach
 
 /*
  * Attach those of the vertices (NULL: of all that degrees are known of) that no
- * path leads to from the entry.  Returns how many were attached.
+ * path leads to from the entry, and those that few lists name.  Returns how many links
+ * were made.
  */
 extern int64 vs_graph_connect(VsGraph *graph, VsId entry, const VsIdSet *vertices,
 							  VsInDegrees *degrees);

@@ -1038,7 +1038,7 @@ report(VacuumState *vacuum)
 {
 	ereport(DEBUG2,
 			(errmsg_internal("vecstore: vacuum of index \"%s\": %.0f rows removed, " INT64_FORMAT " slots freed, "
-							 INT64_FORMAT " lists mended, " INT64_FORMAT " vertices attached, "
+							 INT64_FORMAT " lists mended, " INT64_FORMAT " links made to vertices few name, "
 							 INT64_FORMAT " orphans removed%s%s",
 							 RelationGetRelationName(vacuum->rel), vacuum->removed,
 							 vacuum->nfreed, vacuum->nmended, vacuum->nattached,
