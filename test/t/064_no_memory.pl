@@ -111,13 +111,16 @@ sub start_session
 	return \%session;
 }
 
-# What it answers, and its errors.
+# What it answers, and its errors.  Each of the two pipes is read to its mark: an error
+# may come to hand later than an answer that psql wrote after it.
 sub ask
 {
 	my ($session, $sql) = @_;
+	my $done = qr/^\w+ done\n\z/m;
 	$session->{$_} = '' foreach 'out', 'err';
-	$session->{in} .= "$sql\n\\echo :SQLSTATE done\n";
-	$session->{run}->pump until $session->{out} =~ s/^\w+ done\n\z//m || !$session->{run}->pumpable;
+	$session->{in} .= "$sql\n\\warn :SQLSTATE done\n\\echo :SQLSTATE done\n";
+	$session->{run}->pump until $session->{out} =~ $done && $session->{err} =~ $done || !$session->{run}->pumpable;
+	$session->{$_} =~ s/$done// foreach 'out', 'err';
 	return ($session->{out}, join ' ', $session->{err} =~ /((?:ERROR|FATAL|PANIC|connection to server).*)/g);
 }
 
