@@ -110,9 +110,11 @@ SELECT n, same_rows, sound('items_v'), pg_relation_size('items_v') / 8192 <= :pa
 	FROM compare('SELECT id, v <-> (SELECT v FROM items WHERE id = 1) FROM items ORDER BY v <-> (SELECT v FROM items WHERE id = 1)');
 
 -- where one vertex is as far away as another, mending cuts many off: each gets a link anew
+CREATE FUNCTION even(i integer, dims integer, base integer DEFAULT 0) RETURNS vecstore LANGUAGE sql AS $$
+	SELECT array_agg((hashint8extended(i, d) & 1023)::real + base)::vecstore FROM generate_series(1, dims) d
+$$;
 CREATE TABLE alike (id integer, v vecstore(32));
-INSERT INTO alike SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real) FROM generate_series(1, 32) d)::vecstore
-	FROM generate_series(1, 2000) i;
+INSERT INTO alike SELECT i, even(i, 32) FROM generate_series(1, 2000) i;
 CREATE INDEX alike_v ON alike USING vecstore (v vecstore_l2_ops) WITH (m = 2, quantization = none);
 CREATE INDEX alike_codes ON alike USING vecstore (v vecstore_l2_ops) WITH (m = 2, quantization = rabitq);
 DELETE FROM alike WHERE id % 2 = 0;
@@ -122,15 +124,11 @@ SELECT vertices, unreachable FROM vecstore_check('alike_codes');
 
 -- there, too, a vertex that few lists name is seldom met: a vacuum sees to it that enough do
 CREATE TABLE spread (id integer, v vecstore(600));
-CREATE FUNCTION add_spread(first integer, last integer) RETURNS void LANGUAGE sql AS $$
-	INSERT INTO spread SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real) FROM generate_series(1, 600) d)::vecstore
-		FROM generate_series(first, last) i
-$$;
-SELECT add_spread(1, 1000);
+INSERT INTO spread SELECT i, even(i, 600) FROM generate_series(1, 1000) i;
 CREATE INDEX spread_v ON spread USING vecstore (v vecstore_l2_ops) WITH (quantization = rabitq);
 DELETE FROM spread WHERE id % 2 = 0;
 VACUUM (INDEX_CLEANUP ON) spread;
-SELECT add_spread(1001, 1500);
+INSERT INTO spread SELECT i, even(i, 600) FROM generate_series(1001, 1500) i;
 DELETE FROM spread WHERE id % 4 = 1;
 VACUUM (INDEX_CLEANUP ON) spread;
 SET enable_seqscan = off;
@@ -141,11 +139,10 @@ RESET enable_sort;
 
 -- groups far away from each other: links of upper levels lead to all
 CREATE TABLE islands (id integer, v vecstore(32));
-INSERT INTO islands SELECT i, (SELECT array_agg((hashint8extended(i, d) & 1023)::real + 20000 * (i % 3)) FROM generate_series(1, 32) d)::vecstore
-	FROM generate_series(1, 3000) i;
+INSERT INTO islands SELECT i, even(i, 32, 20000 * (i % 3)) FROM generate_series(1, 3000) i;
 CREATE INDEX islands_v ON islands USING vecstore (v vecstore_l2_ops);
 SELECT vertices, unreachable FROM vecstore_check('islands_v');
 
 DROP TABLE items, size, alike, spread, islands;
 DROP SEQUENCE ids;
-DROP FUNCTION add_rows, add_spread, report;
+DROP FUNCTION add_rows, even, report;

@@ -1042,7 +1042,7 @@ find_place(VsGraph *graph, VsId self, const VsCandidate *cands, int n,
 		int			nlist;
 		int			victim;
 
-		if (cands[i].id == self || (from && !vs_idset_has(from, cands[i].id)))
+		if (cands[i].id == self || !vs_idset_has(from, cands[i].id))
 			continue;
 		nlist = graph->neighbours(graph, cands[i].id, 0, list);
 		if (nlist == 0 || vs_candidates_have(list, nlist, self))
@@ -1095,9 +1095,14 @@ take_place(VsGraph *graph, VsCandidate vertex, VsCandidate place, VsInDegrees *d
 	return taken;
 }
 
-bool
-vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
-				const VsIdSet *from, int named)
+/*
+ * Give a vertex one more link from one of its own neighbours, or of theirs, of those in
+ * from, in the place of the link to the vertex that most lists name, more than so many.
+ * On hub-like data, where a few vertices are near to all others, such vertices fill the
+ * lists and crowd others out of every one.  False if no neighbour had a place.
+ */
+static bool
+attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees, const VsIdSet *from, int named)
 {
 	int			max = VsDegree(&graph->index, 0);
 	VsCandidate *own = palloc(max * sizeof(VsCandidate));
@@ -1135,7 +1140,7 @@ vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
 #define CONNECT_ROUNDS		8
 
 /*
- * So many lists should name a vertex, or half as many as it has links where that is less.
+ * So many lists should name a vertex, or half of m where that is less.
  * To one that fewer name a path leads, but searches seldom take it: of 500 evenly spread
  * vectors of 600 dimensions, a third of them deleted and as many inserted, 3.3 were not
  * found by themselves with ef_search 40, and one with 100, in the mean; .6 and none are.
@@ -1211,7 +1216,7 @@ attach_unreached(VsGraph *graph, const VsIdSet *vertices, VsInDegrees *degrees, 
 		if (vs_idset_has(reached, id))
 			continue;
 		vs_vacuum_delay_point();
-		if (vs_graph_attach(graph, vertex, degrees, reached, 1))
+		if (attach(graph, vertex, degrees, reached, 1))
 		{
 			vs_graph_reach(graph, id, 0, reached);
 			attached++;
@@ -1234,10 +1239,13 @@ name_enough(VsGraph *graph, const VsIdSet *vertices, VsInDegrees *degrees, const
 	{
 		VsCandidate vertex = {.id = id};
 
-		while (id < degrees->size && degrees->counts[id] < enough &&
-			   vs_graph_attach(graph, vertex, degrees, reached, enough))
+		while (id < degrees->size && degrees->counts[id] < enough)
+		{
+			vs_vacuum_delay_point();
+			if (!attach(graph, vertex, degrees, reached, enough))
+				break;
 			attached++;
-		vs_vacuum_delay_point();
+		}
 	}
 	return attached;
 }

@@ -361,15 +361,6 @@ vs_indegree_subtract(VsInDegrees *degrees, VsId id)
 }
 
 /*
- * Give a vertex one more link from one of its own neighbours, or of theirs (of those in
- * from, if given), in the place of the link to the vertex that most lists name, more than
- * so many.  On hub-like data, where a few vertices are near to all others, such vertices
- * fill the lists and crowd others out of every one.  False if no neighbour had a place.
- */
-extern bool vs_graph_attach(VsGraph *graph, VsCandidate vertex, VsInDegrees *degrees,
-							const VsIdSet *from, int named);
-
-/*
  * Add to a set what links up to a level lead to from a vertex, itself included.
  * Pages are read in order, once a step away from the vertex.
  */
