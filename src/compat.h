@@ -179,6 +179,13 @@ vs_extend_by(Relation rel, int n)
 #define vs_vacuum_delay_point() vacuum_delay_point()
 #endif
 
+/* What sees all chunks of TOAST; 17 and before fill in a struct of the caller's. */
+#if PG_VERSION_NUM >= 180000
+#define vs_toast_snapshot(room) ((void) (room), get_toast_snapshot())
+#else
+#define vs_toast_snapshot(room) (init_toast_snapshot(room), (room))
+#endif
+
 /* Parallel builds are announced from 17 on; we count the workers ourselves. */
 #if PG_VERSION_NUM >= 170000
 #define vs_can_build_parallel(am)	((am)->amcanbuildparallel = true)

@@ -35,6 +35,7 @@
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "pgstat.h"
+#include "toast.h"
 #include "utils/snapmgr.h"
 #include "utils/wait_event.h"
 
@@ -428,6 +429,21 @@ link_batch(VsBuild *build)
 }
 
 /*
+ * Put a row where it waits to be linked, or aside; true if those that wait are due.
+ */
+static bool
+add_row(VsBuild *build, const ItemPointerData *tid, Datum value, bool isnull)
+{
+	const float *vector = isnull ? NULL : vs_index_form_vector(build->rel, &build->index, value);
+
+	if (vector)
+		return vs_batch_add(build->batch, vs_index_kept_vector(&build->index, vector), tid);
+	add_aside(build, isnull ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
+	count_row(build);
+	return false;
+}
+
+/*
  * A row of the table.  Others may have found that memory is full, and wait.
  */
 static void
@@ -436,18 +452,10 @@ build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull,
 {
 	VsBuild    *build = state;
 	MemoryContext old = MemoryContextSwitchTo(build->scratch);
-	const float *vector = NULL;
 	bool		due = build->inserter || pg_atomic_read_u32(&build->shared->full);
 
-	if (!isnull[0])
-		vector = vs_index_form_vector(build->rel, &build->index, values[0]);
-	if (vector)
-		due |= vs_batch_add(build->batch, vs_index_kept_vector(&build->index, vector), tid);
-	else
-	{
-		add_aside(build, isnull[0] ? VS_ROWS_NULL : VS_ROWS_UNRANKED, tid);
-		count_row(build);
-	}
+	if (alive || isnull[0] || vs_toast_take_dead(&values[0]))
+		due |= add_row(build, tid, values[0], isnull[0]);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->scratch);
 	if (due)

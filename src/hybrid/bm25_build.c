@@ -25,6 +25,7 @@
 #include "port/atomics.h"
 #include "storage/sharedfileset.h"
 #include "storage/spin.h"
+#include "toast.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
 
@@ -140,14 +141,13 @@ report_row(Build *build)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
 }
 
+/* Collect a row; what is collected becomes a run when it fills memory. */
 static void
-build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+add_row(Build *build, const ItemPointerData *tid, Datum value, bool isnull)
 {
-	Build	   *build = state;
-	MemoryContext old = MemoryContextSwitchTo(build->row);
 	VsBm25Document document;
 
-	vs_bm25_analyze_unsorted(build->analyzer, values[0], isnull[0], &document);
+	vs_bm25_analyze_unsorted(build->analyzer, value, isnull, &document);
 	document.tid = *tid;
 	MemoryContextSwitchTo(build->context);
 	vs_bm25_collector_add(build->collector, &document);
@@ -156,9 +156,19 @@ build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool 
 		write_run(build);
 		build->collector = vs_bm25_collector_create(build->context);
 	}
+	report_row(build);
+}
+
+static void
+build_callback(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	Build	   *build = state;
+	MemoryContext old = MemoryContextSwitchTo(build->row);
+
+	if (alive || isnull[0] || vs_toast_take_dead(&values[0]))
+		add_row(build, tid, values[0], isnull[0]);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(build->row);
-	report_row(build);
 }
 
 /*
