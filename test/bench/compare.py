@@ -16,9 +16,11 @@ hits both:
             statement with a binary parameter, ten rows; the median of --rounds
             rounds; the same with client and server on one CPU (on two, each
             query waits for the other one to wake up, which on a virtual machine
-            takes as long as a search, and not always the same time); and two
-            connections at once; the index is used even where a sequential scan
-            would be cheaper
+            takes as long as a search, and not always the same time: see
+            /sys/module/haltpoll/parameters/guest_halt_poll_ns, 200000 unless the
+            machine says otherwise); ten rows by a B-tree, for what a query costs
+            without a search; and two connections at once; the index is used even
+            where a sequential scan would be cheaper
   insert    the rows held out, one INSERT each (a prepared statement run by a
             PL/pgSQL loop, in transactions of 500 rows); WAL, and buffers of an
             INSERT ... SELECT of 200 more rows from EXPLAIN
@@ -52,6 +54,7 @@ SYSTEMS = {
     "vecstore": ("vecstore", "vecstore (e vecstore_l2_ops)", "vecstore.ef_search"),
 }
 NO_INDEX = "no index"
+HALT_POLL = "/sys/module/haltpoll/parameters/guest_halt_poll_ns"
 EXPLAINED, CHUNK = 200, 500
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -141,6 +144,7 @@ class Bench:
         self.dim = int(np.fromfile(args.prefix + "_query.fvecs", "<i4", 1)[0])
         self.session = Session()
         self.results = {name: {} for name in SYSTEMS}
+        self.floor = {}
         self.fpw = None
         self.settings = ", ".join(
             f"{name} {self.session.run('SHOW ' + name)}" for name in
@@ -196,11 +200,14 @@ class Bench:
         for pid in (0, self.session.postmaster):
             os.sched_setaffinity(pid, cpus)
 
-    def start_search(self, name, prefix, efs, table=None):
+    def start_queries(self, name, prefix, efs, query):
         return subprocess.Popen(
-            [self.annbench, "options='-c enable_seqscan=off'", prefix,
-             f"SELECT id FROM {table or table_of(name)} ORDER BY e <-> $1 LIMIT 10", SYSTEMS[name][2]]
+            [self.annbench, "options='-c enable_seqscan=off'", prefix, query, SYSTEMS[name][2]]
             + [str(e) for e in efs], text=True, stdout=subprocess.PIPE)
+
+    def start_search(self, name, prefix, efs, table=None):
+        return self.start_queries(name, prefix, efs,
+                                  f"SELECT id FROM {table or table_of(name)} ORDER BY e <-> $1 LIMIT 10")
 
     @staticmethod
     def points(process):
@@ -209,13 +216,24 @@ class Bench:
             sys.exit("compare.py: annbench failed")
         return [(float(r), float(q)) for r, q in re.findall(r"recall=([\d.]+) qps=(\d+)", out)]
 
+    def measure_floor(self):
+        """Queries a second that get ten rows by a B-tree, and send a vector for nothing."""
+        column = SYSTEMS["vecstore"][0]
+        (_, qps), = self.points(self.start_queries(
+            "vecstore", self.args.prefix, [self.args.ef],
+            f"SELECT id FROM {table_of('vecstore')} WHERE $1::{column} IS NOT NULL ORDER BY id LIMIT 10"))
+        return qps
+
     def search(self):
         everywhere = os.sched_getaffinity(0)
         rounds = {"points": {}, "pinned": {}}
         pairs = {name: [] for name in SYSTEMS}
+        floors = {"points": [], "pinned": []}
+        self.session.run(f"CREATE INDEX compare_floor ON {table_of('vecstore')} (id)")
         for _ in range(self.args.rounds):
             for way, cpus in (("points", everywhere), ("pinned", {min(everywhere)})):
                 self.pin(cpus)
+                floors[way].append(self.measure_floor())
                 for name in SYSTEMS:
                     rounds[way].setdefault(name, []).append(
                         self.points(self.start_search(name, self.args.prefix, self.args.efs)))
@@ -225,6 +243,8 @@ class Bench:
                 two = [self.start_search(name, self.args.prefix, [self.args.ef]) for _ in range(2)]
                 both = [self.points(process) for process in two]
                 pairs[name].append((one[0][1], both[0][0][1] + both[1][0][1]))
+        self.session.run("DROP INDEX compare_floor")
+        self.floor = {way: statistics.median(qps) for way, qps in floors.items()}
         for name in SYSTEMS:
             for way, measured in rounds.items():
                 self.results[name][way] = [
@@ -344,6 +364,14 @@ def table(head, rows):
     return "\n".join([row(*head), "|" + "---|" * len(head), *(row(*cells) for cells in rows)])
 
 
+def halt_poll():
+    """What tells how long the other process takes to wake up, on a virtual machine."""
+    if not os.path.exists(HALT_POLL):
+        return ""
+    with open(HALT_POLL, encoding="ascii") as f:
+        return f"; guest_halt_poll_ns {f.read().strip()}"
+
+
 def report(bench):
     args, results = bench.args, bench.results
     first = args.mwm[0]
@@ -375,6 +403,8 @@ def report(bench):
           " / ".join(f"{p:.4f}" for p, _ in r["points"]), at(name, "points"), at(name, "pinned"),
           f"{r['two']:.0f}", f"{r['two'] / r['one']:.2f}")
          for name, r in results.items() if name != NO_INDEX]))
+    parts.append(f"Ten rows by a B-tree instead: {bench.floor['points']:.0f} queries a second, "
+                 f"on one CPU {bench.floor['pinned']:.0f}" + halt_poll() + ".")
     if not args.no_writes:
         parts += report_of_writes(bench)
     return "\n\n".join(parts) + "\n"
