@@ -278,6 +278,40 @@ keep_unseen(VsSearch *search, VsCandidate *batch, int n)
 	return kept;
 }
 
+/* The same of ids; makes candidates of the others. */
+static int
+take_unseen(VsSearch *search, VsId *ids, int n, VsCandidate *batch)
+{
+	int			unseen = 0;
+	int			taken = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		VsId		id = ids[i];
+
+		ids[unseen] = id;
+		unseen += !vs_idset_has(&search->visited, id);
+	}
+	for (int i = 0; i < unseen; i++)
+	{
+		batch[taken] = (VsCandidate) {.id = ids[i]};
+		taken += vs_idset_add(&search->visited, ids[i]);
+	}
+	return taken;
+}
+
+/* The neighbours of a vertex that were not visited before. */
+static int
+unseen_neighbours(VsSearch *search, VsId id, VsCandidate *batch)
+{
+	VsGraph    *graph = search->graph;
+	VsId		ids[2 * VS_MAX_M];
+
+	if (graph->neighbour_ids)
+		return take_unseen(search, ids, graph->neighbour_ids(graph, id, search->level, ids), batch);
+	return keep_unseen(search, batch, graph->neighbours(graph, id, search->level, batch));
+}
+
 /* Whether memory was asked for a vertex a moment ago. */
 static bool
 is_coming(const VsSearch *search, VsId id)
@@ -328,9 +362,8 @@ expand(VsSearch *search, VsCandidate cand)
 {
 	VsGraph    *graph = search->graph;
 	VsCandidate *batch = search->batch;
-	int			n = graph->neighbours(graph, cand.id, search->level, batch);
+	int			n = unseen_neighbours(search, cand.id, batch);
 
-	n = keep_unseen(search, batch, n);
 	look_ahead(search);
 	n = graph->price(graph, search->query, batch, n);
 	search->priced += n;
@@ -371,13 +404,13 @@ expand_by_estimates(VsSearch *search, VsCandidate cand)
 	int			n;
 
 	graph->expect(graph, cand.id);
-	n = keep_unseen(search, batch, graph->neighbours(graph, cand.id, search->level, batch));
+	n = unseen_neighbours(search, cand.id, batch);
 	look_ahead(search);
 	graph->estimate(graph, &cand, batch, n);
 	search->priced += n + 1;
 	admit_to_results(search, cand);
 	for (int i = 0; i < n; i++)
-		admit_estimate(search, without_cover(batch[i]));
+		admit_estimate(search, batch[i]);
 }
 
 /* All that waits may be near enough now. */

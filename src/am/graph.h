@@ -71,6 +71,9 @@ struct VsGraph
 	 */
 	int			(*neighbours) (VsGraph *graph, VsId id, int level, VsCandidate *out);
 
+	/* The same, but ids only.  NULL: that would be no faster. */
+	int			(*neighbour_ids) (VsGraph *graph, VsId id, int level, VsId *out);
+
 	/*
 	 * Fill rank, version and dead of n candidates; drops those that are gone
 	 * and returns how many are left.

@@ -6,9 +6,10 @@
  *
  * Several processes insert at once.  A vertex is complete before any list
  * names it, and lists change under its spinlock, so whoever comes upon an id
- * finds the vertex behind it.  Vectors never change and need no lock; one that
- * lies on a page is read under a pin alone, which keeps the page where it is:
- * nobody but the build knows the relation yet, and no build moves a slot.
+ * finds the vertex behind it; a search reads ids even without that lock.  Vectors
+ * never change and need no lock; one that lies on a page is read under a pin
+ * alone, which keeps the page where it is: nobody but the build knows the relation
+ * yet, and no build moves a slot.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -324,29 +325,68 @@ prefetch_vector(VsMemGraph *graph, VsId id)
 
 /* ---- what graph.c asks for ---- */
 
+/* A list as it was at one moment. */
+typedef struct ListCopy
+{
+	int			n;
+	VsId		ids[2 * VS_MAX_M];
+	float		ranks[2 * VS_MAX_M];
+	uint8		covers[2 * VS_MAX_M];
+} ListCopy;
+
+static void
+copy_list(VsMemGraph *graph, VsMemVertex *vertex, int level, ListCopy *copy)
+{
+	int			room = VsLinksRoom(&graph->graph.index, level);
+	VsMemList  *list = list_of(graph, vertex, level);
+
+	SpinLockAcquire(&vertex->lock);
+	copy->n = list->n;
+	memcpy(copy->ids, list->ids, list->n * sizeof(VsId));
+	memcpy(copy->ranks, list_ranks(list, room), list->n * sizeof(float));
+	memcpy(copy->covers, list_covers(list, room), list->n);
+	SpinLockRelease(&vertex->lock);
+}
+
 static int
 mem_neighbours(VsGraph *base, VsId id, int level, VsCandidate *out)
 {
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *vertex = vs_memgraph_vertex(graph, id);
-	int			room = VsLinksRoom(&base->index, level);
+	ListCopy	copy;
+
+	if (level > vertex->level)
+		return 0;
+	copy_list(graph, vertex, level, &copy);
+	for (int i = 0; i < copy.n; i++)
+		out[i] = (VsCandidate) {
+			.id = copy.ids[i],.rank = copy.ranks[i],.cover = copy.covers[i]
+		};
+	return copy.n;
+}
+
+/*
+ * A search asks for nothing else, a dozen times as often.  It does without the lock: taking
+ * that would keep memory from working ahead, and the line from other processors.  While
+ * somebody changes the list an id may be missed or read twice, which is all the same to a
+ * search.  Barriers see to it that whoever reads an id sees the vertex, and all that was
+ * written before it: who writes one puts a barrier before it, and one before it counts.
+ */
+static int
+mem_neighbour_ids(VsGraph *base, VsId id, int level, VsId *out)
+{
+	VsMemGraph *graph = (VsMemGraph *) base;
+	VsMemVertex *vertex = vs_memgraph_vertex(graph, id);
 	VsMemList  *list;
 	int			n;
 
 	if (level > vertex->level)
 		return 0;
 	list = list_of(graph, vertex, level);
-	SpinLockAcquire(&vertex->lock);
-	n = list->n;
-	for (int i = 0; i < n; i++)
-	{
-		out[i].id = list->ids[i];
-		out[i].rank = list_ranks(list, room)[i];
-		out[i].version = 0;
-		out[i].dead = false;
-		out[i].cover = list_covers(list, room)[i];
-	}
-	SpinLockRelease(&vertex->lock);
+	n = *(volatile int32 *) &list->n;
+	pg_read_barrier();
+	memcpy(out, list->ids, n * sizeof(VsId));
+	pg_read_barrier();
 	return n;
 }
 
@@ -538,12 +578,14 @@ mem_replace(VsGraph *base, const VsCandidate *vertex, int level,
 	same = list_is(list, old, nold);
 	if (same)
 	{
+		pg_write_barrier();
 		for (int i = 0; i < nnew; i++)
 		{
 			list->ids[i] = new[i].id;
 			list_ranks(list, room)[i] = new[i].rank;
 			list_covers(list, room)[i] = new[i].cover;
 		}
+		pg_write_barrier();
 		list->n = nnew;
 	}
 	SpinLockRelease(&there->lock);
@@ -577,7 +619,10 @@ append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int level
 	{
 		list_ranks(list, room)[list->n] = added.rank;
 		list_covers(list, room)[list->n] = VS_COVER_UNKNOWN;
-		list->ids[list->n++] = added.id;
+		pg_write_barrier();
+		list->ids[list->n] = added.id;
+		pg_write_barrier();
+		list->n++;
 		appended = true;
 	}
 	SpinLockRelease(&vertex->lock);
@@ -589,8 +634,7 @@ append_member(VsMemGraph *graph, VsMemVertex *vertex, VsMemList *list, int level
  * covers, until it is covered itself.
  */
 static void
-compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members, int n,
-				   VsCandidate added)
+compare_with_added(VsMemGraph *graph, const VsId *ids, VsMember *members, int n, VsCandidate added)
 {
 	bool		covered = false;
 
@@ -599,24 +643,25 @@ compare_with_added(VsMemGraph *graph, const VsCandidate *old, VsMember *members,
 		{
 			if (members[i].covered || (members[i].rank < added.rank) != nearer)
 				continue;
-			members[i].to_added = rank_of(graph, old[i].id);
+			members[i].to_added = rank_of(graph, ids[i]);
 			covered = nearer && members[i].to_added < added.rank;
 		}
 }
 
 /* Replace a member of a list, if the list is as it was, and note all covers. */
 static bool
-replace_member(VsMemVertex *vertex, VsMemList *list, int room, const VsCandidate *old, int nold,
+replace_member(VsMemVertex *vertex, VsMemList *list, int room, const ListCopy *old,
 			   const VsMember *members, int gone, VsCandidate added, bool covered)
 {
 	bool		same;
 
 	SpinLockAcquire(&vertex->lock);
-	same = list_is(list, old, nold);
+	same = list->n == old->n && memcmp(list->ids, old->ids, old->n * sizeof(VsId)) == 0;
 	if (same)
 	{
-		for (int i = 0; i < nold; i++)
+		for (int i = 0; i < old->n; i++)
 			list_covers(list, room)[i] = members[i].covered ? VS_COVERED : VS_UNCOVERED;
+		pg_write_barrier();
 		list->ids[gone] = added.id;
 		list_ranks(list, room)[gone] = added.rank;
 		list_covers(list, room)[gone] = covered ? VS_COVERED : VS_UNCOVERED;
@@ -636,45 +681,40 @@ mem_link(VsGraph *base, const VsCandidate *vertex, int level, VsCandidate added,
 	VsMemGraph *graph = (VsMemGraph *) base;
 	VsMemVertex *there = vs_memgraph_vertex(graph, vertex->id);
 	VsMemList  *list = list_of(graph, there, level);
-	int			max = VsDegree(&base->index, level);
-	VsCandidate *old;
-	VsMember   *members;
+	ListCopy	old;
+	VsMember	members[2 * VS_MAX_M];
 	bool		linked = false;
 
 	*gone = VS_INVALID_ID;
 	if (append_member(graph, there, list, level, added, &linked) || linked)
 		return true;
-	old = palloc(max * sizeof(VsCandidate));
-	members = palloc(max * sizeof(VsMember));
 	while (!linked)
 	{
 		VsMember	one = {.rank = forced ? -INFINITY : added.rank};
-		int			n = mem_neighbours(base, vertex->id, level, old);
 		int			unknown = 0;
 		int			place;
 
-		for (int i = 0; i < n; i++)
+		copy_list(graph, there, level, &old);
+		for (int i = 0; i < old.n; i++)
 		{
-			members[i].rank = old[i].rank;
+			members[i].rank = old.ranks[i];
 			members[i].to_added = INFINITY;
-			members[i].covered = old[i].cover == VS_COVERED;
-			unknown += old[i].cover == VS_COVER_UNKNOWN;
+			members[i].covered = old.covers[i] == VS_COVERED;
+			unknown += old.covers[i] == VS_COVER_UNKNOWN;
 		}
 		if (unknown > 0)
 		{
 			linked = vs_graph_link_list(base, vertex, level, added, forced, gone);
 			break;
 		}
-		compare_with_added(graph, old, members, n, added);
-		place = vs_choose_gone(members, n, &one);
-		if (place == n)
+		compare_with_added(graph, old.ids, members, old.n, added);
+		place = vs_choose_gone(members, old.n, &one);
+		if (place == old.n)
 			break;
-		*gone = old[place].id;
-		linked = replace_member(there, list, VsLinksRoom(&base->index, level), old, n, members, place,
+		*gone = old.ids[place];
+		linked = replace_member(there, list, VsLinksRoom(&base->index, level), &old, members, place,
 								added, one.covered);
 	}
-	pfree(old);
-	pfree(members);
 	mem_forget(base);
 	return linked;
 }
@@ -760,6 +800,7 @@ vs_memgraph_init(VsMemGraph *graph, VsMemShared *shared, VsArena *arena,
 	graph->graph.connected_later = true;
 	graph->graph.begin = mem_begin;
 	graph->graph.neighbours = mem_neighbours;
+	graph->graph.neighbour_ids = mem_neighbour_ids;
 	graph->graph.price = mem_price;
 	graph->graph.approach = mem_approach;
 	graph->graph.expect = mem_expect;

@@ -11,7 +11,7 @@
  * places on the HEAD pages at once and are read from there.
  *
  * Each vertex has a spinlock over its lists and heap TIDs, held while they are
- * copied, never while a distance is computed.
+ * copied, never while a distance is computed.  Searches read ids without it.
  */
 #ifndef VECSTORE_MEMGRAPH_H
 #define VECSTORE_MEMGRAPH_H
