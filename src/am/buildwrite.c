@@ -275,12 +275,23 @@ are_final(const VsBuild *build)
 	return pg_atomic_read_u32(&build->shared->full) == 0;
 }
 
-/* Log pages that were just written, if they are final; end is behind them. */
+/*
+ * Log pages; end is behind them.  The WAL writer is told of them, so that log is written
+ * while pages are: else who finds its buffers full writes, and all others wait.
+ */
+static void
+log_pages(VsBuild *build, BlockNumber first, BlockNumber end)
+{
+	log_newpage_range(build->rel, MAIN_FORKNUM, first, end, true);
+	XLogSetAsyncXactLSN(XactLastRecEnd);
+}
+
+/* Log pages that were just written, if they are final. */
 static void
 log_written(VsBuild *build, BlockNumber first, BlockNumber end)
 {
 	if (RelationNeedsWAL(build->rel) && are_final(build))
-		log_newpage_range(build->rel, MAIN_FORKNUM, first, end, true);
+		log_pages(build, first, end);
 }
 
 /*
@@ -454,8 +465,7 @@ vs_build_log(VsBuild *build)
 		if (first >= nblocks)
 			break;
 		CHECK_FOR_INTERRUPTS();
-		log_newpage_range(build->rel, MAIN_FORKNUM, first, Min(first + LOG_BLOCKS, nblocks),
-						  true);
+		log_pages(build, first, Min(first + LOG_BLOCKS, nblocks));
 		if (build->leader)
 			pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_DONE,
 										 Min(first + LOG_BLOCKS, nblocks));
