@@ -92,25 +92,19 @@ read_value(const struct varatt_external *pointer, Relation toast)
 bool
 vs_toast_take_dead(Datum *value)
 {
-	struct varlena *stored = (struct varlena *) DatumGetPointer(*value);
+	struct varlena *read = (struct varlena *) DatumGetPointer(*value);
 	struct varatt_external pointer;
 	Relation	toast;
-	bool		whole = true;
 
-	if (!VARATT_IS_EXTERNAL_ONDISK(stored))
+	if (!VARATT_IS_EXTERNAL_ONDISK(read))
 		return true;
-	VARATT_EXTERNAL_GET_POINTER(pointer, stored);
+	VARATT_EXTERNAL_GET_POINTER(pointer, read);
 	toast = table_open(pointer.va_toastrelid, AccessShareLock);
 
-	/* Chunks of other table access methods are theirs. */
+	/* Chunks of other table access methods are theirs: the server reads them. */
 	if (toast->rd_rel->relam == HEAP_TABLE_AM_OID)
-	{
-		struct varlena *read = read_value(&pointer, toast);
-
-		whole = read != NULL;
-		if (whole)
-			*value = PointerGetDatum(read);
-	}
+		read = read_value(&pointer, toast);
 	table_close(toast, AccessShareLock);
-	return whole;
+	*value = PointerGetDatum(read);
+	return read != NULL;
 }

@@ -7,8 +7,8 @@
 
 /*
  * A build looks at a dead row's value: make of a value in TOAST one in memory (palloc'd,
- * maybe compressed).  False if its TOAST is gone or a part of it: then nobody sees the
- * row any more, and an index does not need it.
+ * maybe compressed).  False, and no value, if its TOAST is gone or a part of it: then nobody
+ * sees the row any more, and an index does not need it.
  */
 extern bool vs_toast_take_dead(Datum *value);
 

@@ -346,14 +346,6 @@ look_ahead(VsSearch *search)
 			approach(search, frontier->items[i].id);
 }
 
-/* A member of a list, without what that says of its cover. */
-static inline VsCandidate
-without_cover(VsCandidate cand)
-{
-	cand.cover = VS_COVER_UNKNOWN;
-	return cand;
-}
-
 /*
  * Read a vertex's neighbours and price those not visited before.
  */
@@ -368,7 +360,7 @@ expand(VsSearch *search, VsCandidate cand)
 	n = graph->price(graph, search->query, batch, n);
 	search->priced += n;
 	for (int i = 0; i < n; i++)
-		admit(search, without_cover(batch[i]));
+		admit(search, batch[i]);
 }
 
 /*

@@ -71,7 +71,10 @@ struct VsGraph
 	 */
 	int			(*neighbours) (VsGraph *graph, VsId id, int level, VsCandidate *out);
 
-	/* The same, but ids only.  NULL: that would be no faster. */
+	/*
+	 * The same, but ids only: a search wants no cover, which is that of a link from
+	 * another vertex.  NULL: that would be no faster, and cover is never known.
+	 */
 	int			(*neighbour_ids) (VsGraph *graph, VsId id, int level, VsId *out);
 
 	/*
