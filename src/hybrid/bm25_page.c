@@ -494,6 +494,7 @@ vs_bm25_reader_init(VsBm25Reader *reader, Relation rel, const VsBm25Extent *exte
 	reader->extent = *extent;
 	reader->buffer = InvalidBuffer;
 	reader->block = InvalidBlockNumber;
+	reader->nblocks = 0;
 	reader->stale = stale;
 	reader->found = 0;
 }
@@ -543,7 +544,9 @@ lock_page(VsBm25Reader *reader, uint32 number)
 	{
 		vs_bm25_reader_end(reader);
 		CHECK_FOR_INTERRUPTS();
-		if (block >= RelationGetNumberOfBlocks(reader->rel))
+		if (block >= reader->nblocks)
+			reader->nblocks = RelationGetNumberOfBlocks(reader->rel);
+		if (block >= reader->nblocks)
 			return set_stale(reader, block, 0);
 		reader->buffer = ReadBuffer(reader->rel, block);
 		reader->block = block;

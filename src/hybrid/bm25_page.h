@@ -216,6 +216,7 @@ typedef struct VsBm25Reader
 	VsBm25Extent extent;
 	Buffer		buffer;
 	BlockNumber block;
+	BlockNumber nblocks;		/* blocks that the index has at least */
 	bool	   *stale;			/* set when a page was of another generation */
 	uint32		found;			/* that generation; 0: the page is not written yet */
 } VsBm25Reader;

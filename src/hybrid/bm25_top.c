@@ -32,8 +32,15 @@
  * Documents of a window at most; and at least for each term, unless there is but one: to
  * begin a window costs some time for each of them.
  */
-#define WINDOW		8192
+#define WINDOW		32768
 #define NARROW		256
+
+/*
+ * Postings of all terms in a window, about: in the first one and, as each is twice as wide as
+ * the one before, later.  Until k documents are found all are candidates.
+ */
+#define FIRST_POSTINGS	64
+#define POSTINGS		2048
 
 /* To seek a posting takes so many times as long as to pass by one. */
 #define SEEK		16
@@ -184,6 +191,9 @@ typedef struct Search
 	int64	   *below;			/* sums of the bounds of the first so many */
 	uint32		start;			/* of the window, and where it ends */
 	uint32		end;
+	uint32		width;			/* of the next window at most, and of any */
+	uint32		widest;
+	uint8		start_length;	/* of the document at the window's start */
 	uint8		length;			/* of the document found last */
 	uint32		ties_end;		/* documents before it that tie with the worst one are worse */
 	int			ncandidates;
@@ -315,22 +325,37 @@ next_start(Search *search)
 	return start < search->segment->ndocs;
 }
 
-/* End the window where a block ends, but not after too few or too many documents. */
+/* How wide is a window that has so many postings? */
+static uint32
+width_of(const Search *search, uint64 postings)
+{
+	uint64		df = 1;
+
+	for (int i = 0; i < search->n; i++)
+		df += search->walks[i]->cursor.df;
+	return Max(Min(postings * search->segment->ndocs / df, WINDOW), NARROW);
+}
+
+/*
+ * End the window where the only term's block ends.  That of several terms ends where a length
+ * does, as bounds are tight within one, unless it were too narrow.
+ */
 static void
 choose_end(Search *search)
 {
-	uint32		last = VS_BM25_NO_DOC - 1;
+	uint32		length_end;
 
-	for (int i = 0; i < search->n; i++)
+	if (search->n == 1)
 	{
-		const VsBm25Cursor *cursor = &search->walks[i]->cursor;
+		const VsBm25Cursor *cursor = &search->walks[0]->cursor;
 
-		last = Min(last, cursor->skips[cursor->block].last);
+		search->end = cursor->skips[cursor->block].last + 1;
+		return;
 	}
-	search->end = last + 1;
-	if (search->n > 1)
-		search->end = Min(Max(search->end, search->start + NARROW * search->n), search->start + WINDOW);
-	search->end = Min(search->end, search->segment->ndocs);
+	search->start_length = vs_bm25_next_length(&search->lengths, search->start, search->start_length);
+	length_end = Max(search->lengths.ends[search->start_length], search->start + NARROW * search->n);
+	search->end = Min(Min(length_end, search->start + search->width), search->segment->ndocs);
+	search->width = Min(2 * search->width, search->widest);
 }
 
 /* What a term can add in one of its blocks. */
@@ -400,6 +425,7 @@ typedef struct Stretch
 	int			first;			/* their places in the block, and where they end */
 	int			end;
 	uint32		next;			/* where to go on; at first the window's start */
+	int64		least;			/* what a block must add to be worth a look */
 } Stretch;
 
 /* The next stretch; false if the window has no more. */
@@ -408,6 +434,13 @@ next_stretch(const Search *search, Walk *walk, Stretch *stretch)
 {
 	VsBm25Cursor *cursor = &walk->cursor;
 
+	while (vs_bm25_cursor_shallow(cursor, stretch->next) &&
+		   bound_block(search, walk, cursor->block) < stretch->least)
+	{
+		stretch->next = cursor->skips[cursor->block].last + 1;
+		if (stretch->next >= search->end)
+			return false;
+	}
 	if (vs_bm25_cursor_seek(cursor, stretch->next) >= search->end)
 		return false;
 	stretch->first = cursor->at;
@@ -450,6 +483,20 @@ search_one(Search *search)
 	}
 }
 
+/* What a document must have so far, if the first terms are still to come. */
+static inline int64
+enough(const Search *search, int rest)
+{
+	return bar(search) - search->below[rest];
+}
+
+/* What a block must add, that its documents may pass the bar by it and the other terms. */
+static inline int64
+enough_of_block(const Search *search, const Walk *walk)
+{
+	return bar(search) - (search->below[search->n] - walk->bound);
+}
+
 /*
  * Add an essential term's postings in the window to the sums.  Documents that it meets
  * first become candidates, without a branch: which do is as good as random.
@@ -458,7 +505,7 @@ static void
 add_up(Search *search, Walk *walk)
 {
 	const VsBm25Cursor *cursor = &walk->cursor;
-	Stretch		stretch = {.next = search->start};
+	Stretch		stretch = {.next = search->start,.least = enough_of_block(search, walk)};
 	int			n = search->ncandidates;
 
 	while (next_stretch(search, walk, &stretch))
@@ -477,11 +524,28 @@ add_up(Search *search, Walk *walk)
 	search->ncandidates = n;
 }
 
-/* What a document must have so far, if the first terms are still to come. */
-static inline int64
-enough(const Search *search, int rest)
+/* The same of the only essential term: its documents that may pass the bar are the candidates. */
+static void
+take_candidates(Search *search, Walk *walk, int64 least)
 {
-	return bar(search) - search->below[rest];
+	const VsBm25Cursor *cursor = &walk->cursor;
+	Stretch		stretch = {.next = search->start,.least = least};
+	int			n = 0;
+
+	while (next_stretch(search, walk, &stretch))
+	{
+		vs_bm25_cursor_unpack(&walk->cursor);
+		for (int i = stretch.first; i < stretch.end; i++)
+		{
+			uint32		place = cursor->docs[i] - search->start;
+			int64		score = posting_score(search, walk, cursor->tfs[i], cursor->lengths[i]);
+
+			candidates[n] = place;
+			n += score >= least;
+			sums[place] = score >= least ? score : 0;
+		}
+	}
+	search->ncandidates = n;
 }
 
 /* Which candidates may still pass the bar?  The others are forgotten, without a branch. */
@@ -583,10 +647,15 @@ look_up(Search *search, Walk *walk, int rest)
 static void
 search_several(Search *search, int rest)
 {
-	search->ncandidates = 0;
-	for (int i = rest; i < search->n; i++)
-		add_up(search, search->walks[i]);
-	keep_candidates(search, rest);
+	if (rest == search->n - 1)
+		take_candidates(search, search->walks[rest], enough(search, rest));
+	else
+	{
+		search->ncandidates = 0;
+		for (int i = rest; i < search->n; i++)
+			add_up(search, search->walks[i]);
+		keep_candidates(search, rest);
+	}
 	while (rest > 0 && search->ncandidates > 0)
 	{
 		rest--;
@@ -690,9 +759,12 @@ search_segments(Relation rel, const VsBm25Query *query, const VsBm25Meta *meta, 
 		search.number = i;
 		search.start = 0;
 		search.length = 0;
+		search.start_length = 0;
 		search.ties_end = 0;
 		search.n = 0;
 		begin_walks(&search, rel);
+		search.width = width_of(&search, FIRST_POSTINGS);
+		search.widest = width_of(&search, POSTINGS);
 		while (!*stale && next_start(&search))
 		{
 			if (++windows % 64 == 0)
