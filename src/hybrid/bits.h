@@ -5,8 +5,8 @@
  *
  * The first number is in the lowest bits of the first byte, on every machine.  Eight
  * numbers take a whole number of bytes, so unpacking goes by eights: one word, or two,
- * is read for all of them (D. Lemire, L. Boytsov, "Decoding billions of integers per
- * second through vectorization", Software: Practice and Experience 45, 2015).
+ * is read for all of them, or with AVX2 a register (D. Lemire, L. Boytsov, "Decoding billions
+ * of integers per second through vectorization", Software: Practice and Experience 45, 2015).
  */
 #ifndef VECSTORE_BITS_H
 #define VECSTORE_BITS_H
@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Bytes behind the last number that must be readable, whatever is in them. */
-#define VS_BITS_SLACK		16
+#define VS_BITS_SLACK		32
 
 /* So many numbers may be written beyond those asked for. */
 #define VS_BITS_EXCESS		7
@@ -62,5 +62,13 @@ extern int	vs_bits_pack(uint8_t *to, const uint32_t *values, int n, int bits);
 
 /* The first n numbers. */
 extern void vs_bits_unpack(const uint8_t *from, int n, int bits, uint32_t *to);
+
+/*
+ * Numbers that ascend, of each of which the gap to the one before, less one, was packed; that of
+ * the first one is to a number given plus one.  Returns the last one plus one, which is that only
+ * if no number is 2^32 or larger.
+ */
+extern uint64_t vs_bits_unpack_gaps(const uint8_t *from, int n, int bits, uint32_t first,
+									uint32_t *to);
 
 #endif							/* VECSTORE_BITS_H */

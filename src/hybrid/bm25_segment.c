@@ -499,28 +499,104 @@ read_dict_page(VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page, 
 	return true;
 }
 
+/* The first bytes of an entry's term, as vs_bm25_term_head() has them; 9 bytes must be there. */
+static inline uint64
+entry_head(const char *bytes)
+{
+	int			n = *(const uint8 *) bytes;
+	uint64		head;
+
+	memcpy(&head, bytes + 1, sizeof(head));
+	head = pg_ntoh64(head);
+	return n < sizeof(head) ? head & ~(PG_UINT64_MAX >> (8 * n)) : head;
+}
+
+/*
+ * How pages of the dictionary begin, as far as searches came by: most of the way to a page goes
+ * through the same few.  They stand in the relation cache, which forgets them when the index is
+ * rebuilt; else no generation is of two segments.
+ */
+#define PAGE_HEADS		1024
+
+typedef struct PageHead
+{
+	uint32		generation;		/* 0: none */
+	uint32		page;
+	uint64		head;
+} PageHead;
+
+static PageHead *
+get_page_heads(Relation rel)
+{
+	if (rel->rd_amcache == NULL)
+		rel->rd_amcache = MemoryContextAllocZero(rel->rd_indexcxt, PAGE_HEADS * sizeof(PageHead));
+	return rel->rd_amcache;
+}
+
+/* The first bytes of the first term of a page, from memory if possible. */
+static uint64
+get_page_head(VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page)
+{
+	uint32		generation = segment->extent.generation;
+	uint32		slot = (generation * 97 + page) % PAGE_HEADS;
+	PageHead   *known = reader->file ? NULL : get_page_heads(reader->rel) + slot;
+	char		first[1 + sizeof(uint64)];
+
+	if (known && known->generation == generation && known->page == page)
+		return known->head;
+	vs_bm25_read(reader, segment->dict_at + (uint64) page * VS_BM25_PAGE_BYTES, first, sizeof(first));
+	if (known && !*reader->stale)
+		get_page_heads(reader->rel)[slot] = (PageHead)
+	{
+		generation, page, entry_head(first)
+	};
+	return entry_head(first);
+}
+
+/* Whether the first term of a page is greater than one that begins with the same bytes. */
+static bool
+page_is_behind(VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page, const char *term, int length)
+{
+	char		first[1 + VS_MAX_TERM_BYTES];
+
+	vs_bm25_read(reader, segment->dict_at + (uint64) page * VS_BM25_PAGE_BYTES, first, sizeof(first));
+	return vs_compare_lexemes(first + 1, (uint8) first[0], term, length) > 0;
+}
+
 /* The last page whose first term is not greater. */
 static uint32
 find_page(VsBm25Reader *reader, const VsBm25Segment *segment, const char *term, int length)
 {
+	uint64		head = vs_bm25_term_head(term, length);
 	uint32		low = 0;
 	uint32		high = segment->dict_pages;
 
-	while (high - low > 1)
+	while (high - low > 1 && !*reader->stale)
 	{
 		uint32		middle = low + (high - low) / 2;
-		char		first[1 + VS_MAX_TERM_BYTES];
+		uint64		other = get_page_head(reader, segment, middle);
 
-		vs_bm25_read(reader, segment->dict_at + (uint64) middle * VS_BM25_PAGE_BYTES,
-					 first, sizeof(first));
-		if (*reader->stale)
-			break;
-		if (vs_compare_lexemes(first + 1, (uint8) first[0], term, length) <= 0)
+		if (other < head || (other == head && !page_is_behind(reader, segment, middle, term, length)))
 			low = middle;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/*
+ * Pass over entries of a page whose first bytes are less than a term's: these are compared as
+ * one number, and nothing is copied.  Returns where the first one is that was not passed over.
+ */
+static int
+pass_entries(const char *bytes, const char *term, int length)
+{
+	uint64		head = vs_bm25_term_head(term, length);
+	int			at = 0;
+
+	while (at + 1 + sizeof(head) <= VS_BM25_PAGE_BYTES && bytes[at] != 0 && entry_head(bytes + at) < head)
+		at += 1 + *(const uint8 *) (bytes + at) + sizeof(uint32) + sizeof(uint64);
+	return at;
 }
 
 bool
@@ -536,7 +612,8 @@ vs_bm25_lookup(VsBm25Reader *reader, const VsBm25Segment *segment, const char *t
 	page = find_page(reader, segment, term, length);
 	if (!read_dict_page(reader, segment, page, bytes))
 		return false;
-	for (int at = 0; (size = read_entry(bytes + at, VS_BM25_PAGE_BYTES - at, entry)) > 0; at += size)
+	for (int at = pass_entries(bytes, term, length);
+		 (size = read_entry(bytes + at, VS_BM25_PAGE_BYTES - at, entry)) > 0; at += size)
 	{
 		int			order = vs_compare_lexemes(entry->term, entry->length, term, length);
 
@@ -648,6 +725,9 @@ vs_bm25_read_lengths(VsBm25Reader *reader, const VsBm25Segment *segment, VsBm25L
 
 /* ---- postings ---- */
 
+/* So many documents are passed over by a look at the last of them. */
+#define DOCS_AT_ONCE	8
+
 /* Postings in a block. */
 static inline int
 block_count(const VsBm25Cursor *cursor, uint32 block)
@@ -749,42 +829,13 @@ vs_bm25_cursor_bytes(const VsBm25Cursor *cursor)
 		block_bytes(cursor, cursor->nblocks - 1);
 }
 
-/*
- * Turn gaps into the documents behind a first possible one; returns the one behind the
- * last.  Four at a time, so that only additions wait for each other.
- */
-static uint64
-sum_gaps(uint32 *docs, int n, uint64 doc)
-{
-	int			i = 0;
-
-	for (; i + 4 <= n; i += 4)
-	{
-		uint64		second = (uint64) docs[i] + docs[i + 1] + 1;
-		uint64		third = second + docs[i + 2] + 1;
-		uint64		fourth = third + docs[i + 3] + 1;
-
-		docs[i] += doc;
-		docs[i + 1] = doc + second;
-		docs[i + 2] = doc + third;
-		docs[i + 3] = doc + fourth;
-		doc += fourth + 1;
-	}
-	for (; i < n; i++)
-	{
-		doc += docs[i];
-		docs[i] = doc++;
-	}
-	return doc;
-}
-
 /* Read the present block's documents; the rest waits until it is wanted. */
 static void
 read_block(VsBm25Cursor *cursor)
 {
 	const VsBm25Skip *skip = &cursor->skips[cursor->block];
 	int			n = block_count(cursor, cursor->block);
-	uint64		doc = cursor->block > 0 ? skip[-1].last + 1 : 0;
+	uint32		first = cursor->block > 0 ? skip[-1].last + 1 : 0;
 
 	vs_bm25_read(cursor->reader, cursor->blocks_at + skip->at, cursor->raw,
 				 block_bytes(cursor, cursor->block));
@@ -793,11 +844,9 @@ read_block(VsBm25Cursor *cursor)
 		cursor->block = cursor->nblocks;
 		return;
 	}
-	vs_bits_unpack(cursor->raw, n, skip->gap_bits, cursor->docs);
-	doc = sum_gaps(cursor->docs, n, doc);
 
 	/* Gaps are not negative: if the last one is right, the others are in order. */
-	if (doc != (uint64) skip->last + 1)
+	if (vs_bits_unpack_gaps(cursor->raw, n, skip->gap_bits, first, cursor->docs) != (uint64) skip->last + 1)
 		vs_bm25_broken(cursor->reader->rel, "Block %u: postings end at another document than their skip says.",
 					   VsBm25BlockAt(cursor->reader, cursor->blocks_at + skip->at));
 	cursor->n = n;
@@ -838,11 +887,24 @@ vs_bm25_cursor_shallow(VsBm25Cursor *cursor, uint32 doc)
 	return end < cursor->nblocks;
 }
 
+/* The place of the first document of the present block that is not before one; there must be one. */
+static int
+find_doc(const VsBm25Cursor *cursor, uint32 doc)
+{
+	const uint32 *docs = cursor->docs;
+	int			at = cursor->at;
+
+	while (at + DOCS_AT_ONCE <= cursor->n && docs[at + DOCS_AT_ONCE - 1] < doc)
+		at += DOCS_AT_ONCE;
+	while (docs[at] < doc)
+		at++;
+	Assert(at < cursor->n);
+	return at;
+}
+
 uint32
 vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 {
-	int			at;
-
 	if (!vs_bm25_cursor_shallow(cursor, doc))
 		return VS_BM25_NO_DOC;
 	if (cursor->n == 0)
@@ -851,11 +913,8 @@ vs_bm25_cursor_seek(VsBm25Cursor *cursor, uint32 doc)
 		return VS_BM25_NO_DOC;
 
 	/* The last one is not before it: the skip says so, and is right. */
-	for (at = cursor->at; cursor->docs[at] < doc;)
-		at++;
-	Assert(at < cursor->n);
-	cursor->at = at;
-	return cursor->docs[at];
+	cursor->at = find_doc(cursor, doc);
+	return cursor->docs[cursor->at];
 }
 
 /* Where the frequencies of the present block are packed. */
@@ -921,14 +980,7 @@ vs_bm25_cursor_posting(const VsBm25Cursor *cursor, int at, uint32 *tf, uint8 *le
 void
 vs_bm25_cursor_pass(VsBm25Cursor *cursor, uint32 end)
 {
-	int			at = cursor->at;
-
-	if (cursor->skips[cursor->block].last < end)
-		at = cursor->n;
-	else
-		while (cursor->docs[at] < end)
-			at++;
-	cursor->at = at;
+	cursor->at = cursor->skips[cursor->block].last < end ? cursor->n : find_doc(cursor, end);
 }
 
 void

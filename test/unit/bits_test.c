@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "distance/distance.h"
 #include "hybrid/bits.h"
 
 #define MAX_N		137
@@ -57,7 +58,7 @@ packs_as_the_reference(void **state)
 static void
 comes_back(void **state)
 {
-	(void) state;
+	vs_isa_force(*(VsIsa *) *state);
 	srandom(2);
 	for (int bits = 0; bits <= 32; bits++)
 		for (int n = 1; n <= MAX_N; n++)
@@ -80,6 +81,44 @@ comes_back(void **state)
 		}
 }
 
+/* Numbers come back from their gaps, and so does the last one, unless it is too large. */
+static void
+gaps_come_back(void **state)
+{
+	int			too_large = 0;
+
+	vs_isa_force(*(VsIsa *) *state);
+	srandom(3);
+	for (int bits = 0; bits <= 32; bits++)
+		for (int n = 1; n <= MAX_N; n++)
+		{
+			uint32_t	gaps[MAX_N];
+			uint32_t	back[MAX_N + VS_BITS_EXCESS + 1];
+			uint8_t    *bytes = malloc(vs_bits_bytes(n, bits) + VS_BITS_SLACK);
+			uint32_t	first = n % 3 == 0 ? 0 : (uint32_t) random() * (n % 3);
+			uint64_t	next = first;
+			uint64_t	end;
+
+			draw(gaps, n, bits);
+			memset(bytes, 0xFF, vs_bits_bytes(n, bits) + VS_BITS_SLACK);
+			vs_bits_pack(bytes, gaps, n, bits);
+			back[n + VS_BITS_EXCESS] = 4711;
+			end = vs_bits_unpack_gaps(bytes, n, bits, first, back);
+			for (int i = 0; i < n; i++)
+			{
+				next += gaps[i];
+				if (next <= UINT32_MAX)
+					assert_int_equal(back[i], next);
+				next++;
+			}
+			assert_true(end == next);
+			too_large += next > UINT32_MAX;
+			assert_int_equal(back[n + VS_BITS_EXCESS], 4711);
+			free(bytes);
+		}
+	assert_true(too_large > 0);
+}
+
 static void
 bits_of(void **state)
 {
@@ -95,9 +134,14 @@ bits_of(void **state)
 int
 main(void)
 {
+	static VsIsa portable = VS_ISA_PORTABLE;
+	static VsIsa best = VS_ISA_AUTO;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packs_as_the_reference),
-		cmocka_unit_test(comes_back),
+		cmocka_unit_test_prestate(comes_back, &portable),
+		cmocka_unit_test_prestate(comes_back, &best),
+		cmocka_unit_test_prestate(gaps_come_back, &portable),
+		cmocka_unit_test_prestate(gaps_come_back, &best),
 		cmocka_unit_test(bits_of),
 	};
 
