@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure what an insert into a vecstore_bm25 index takes at worst, and what writers cost readers.
 
-usage: bm25_writers.py [--data DIR] [--seconds N] [--writers N]
+usage: bm25_writers.py [--data DIR] [--seconds N] [--writers N] [--rate N]
 
 Connects like psql to a server in which vecstore is installed, works in a schema of its
 own and drops it at the end; needs pgbench. The table has the sentences of nltk_sentences.
@@ -9,8 +9,10 @@ Writers insert one of them after the other, each in a transaction of its own; a 
 asks for the ten best of two words of a sentence. Each row of the output is a run of so many
 seconds: writers without an index, which is what server and machine do by themselves;
 writers with the index; writers while VACUUM removes a twentieth of the rows and merges; the
-reader alone; both; the reader beside writers of another table, which has no index, so that
-the processors are all that they share. Set fsync = off or synchronous_commit = off,
+reader alone, both, and the reader alone again, as the table has grown; the reader beside
+writers of another table, which has no index, so that the processors are all that they share;
+and both again with writers that insert at a given rate (2,000 rows a second), which leaves the
+reader a processor. Set fsync = off or synchronous_commit = off,
 or the disk is what you measure.
 """
 import argparse
@@ -47,12 +49,12 @@ SELECT id FROM nltk ORDER BY body <@> ':q' LIMIT 10;
 class Run:
     """pgbench with one script; the latencies of its transactions."""
 
-    def __init__(self, folder, name, script, clients, seconds):
+    def __init__(self, folder, name, script, clients, seconds, rate=None):
         self.prefix = folder / name
         path = folder / (name + ".sql")
         path.write_text(script)
         command = ["pgbench", "-n", "-c", str(clients), "-j", str(clients), "-T", str(seconds), "-f", str(path),
-                   "-l", f"--log-prefix={self.prefix}"]
+                   "-l", f"--log-prefix={self.prefix}"] + (["-R", str(rate)] if rate else [])
         environment = dict(os.environ, PGOPTIONS="-c search_path=gin_score_bench,public -c enable_seqscan=off")
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.seconds = seconds
@@ -71,7 +73,7 @@ class Run:
         print(f"| {label} | {len(times) / self.seconds:.0f} | {shares} | {times[-1]:.1f} | {over} |", flush=True)
 
 
-def measure(data, folder, writers, seconds):
+def measure(data, folder, writers, seconds, rate):
     sentences = load(data / "nltk_sentences" / "corpus.tsv.gz", "nltk", False)
     psql(TABLES)
     insert = INSERT.format(sentences=sentences, table="nltk")
@@ -94,9 +96,14 @@ def measure(data, folder, writers, seconds):
             (f"1 reader beside {writers} writers", Run(folder, "search", search, 1, seconds))]
     for label, run in both:
         run.report(label)
+    Run(folder, "search", search, 1, seconds).report("1 reader, after that")
     others = Run(folder, "insert", insert_elsewhere, writers, seconds)
     Run(folder, "search", search, 1, seconds).report(f"1 reader beside {writers} writers of another table")
     others.report(f"{writers} writers of another table beside a reader")
+    slow = Run(folder, "insert", insert, writers, seconds, rate)
+    Run(folder, "search", search, 1, seconds).report(f"1 reader beside {writers} writers of {rate} rows a second")
+    slow.report(f"{writers} writers of {rate} rows a second beside a reader")
+    Run(folder, "search", search, 1, seconds).report("1 reader, at the end")
     rows, segments = psql("SELECT documents, segments FROM bm25_index_info('nltk_body')").split()
     print(f"\nIn the end {rows} rows in {segments} segments.")
 
@@ -106,11 +113,12 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(__file__).parents[3] / "shared/data")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--writers", type=int, default=2)
+    parser.add_argument("--rate", type=int, default=2000)
     options = parser.parse_args()
     psql("DROP SCHEMA IF EXISTS gin_score_bench CASCADE; CREATE SCHEMA gin_score_bench")
     try:
         with tempfile.TemporaryDirectory() as folder:
-            measure(options.data, pathlib.Path(folder), options.writers, options.seconds)
+            measure(options.data, pathlib.Path(folder), options.writers, options.seconds, options.rate)
     finally:
         psql("DROP SCHEMA gin_score_bench CASCADE")
 

@@ -175,7 +175,7 @@ def compare(corpus, path, systems, nqueries):
                 agreement[system].append(len(ids & found[system].get(number, set())) / max(len(ids), 1))
     for system in systems:
         seconds, size = built[system]
-        cells = [" / ".join(f"{percentile(ms, share):.2f}" for ms in times[system]) for share in (0.5, 0.95)]
+        cells = [" / ".join(f"{percentile(ms, share):.3f}" for ms in times[system]) for share in (0.5, 0.95)]
         print(f"| {corpus} | {system} | {seconds:.1f} | {size / 1048576:.0f} | {cells[0]} | {cells[1]} | "
               f"{'–' if system == 'btree' else format(statistics.mean(agreement[system]), '.3f')} |", flush=True)
         psql("postgres", f"DROP DATABASE text_{system}")
