@@ -19,6 +19,7 @@
 #include "hybrid/bm25.h"
 #include "hybrid/corpus.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 
 /* The arguments' places. */
@@ -57,6 +58,7 @@ typedef struct Question
 /* What is kept between calls. */
 typedef struct Scorer
 {
+	bool		constant;		/* every call has the same arguments but for the document */
 	bool		ready;			/* all that follows is there */
 	Question	question;		/* that this answers */
 	MemoryContext memory;		/* for all that follows, and the copies */
@@ -184,6 +186,30 @@ prepare(Scorer *scorer, const Question *question)
 	scorer->ready = true;
 }
 
+/* Whether all arguments but the document are constants. */
+static bool
+is_constant(const FmgrInfo *flinfo)
+{
+	const FuncExpr *call = (const FuncExpr *) flinfo->fn_expr;
+
+	if (call == NULL || !IsA(call, FuncExpr) || list_length(call->args) != NARGS)
+		return false;
+	for (int i = 0; i < NARGS; i++)
+		if (i != ARG_DOCUMENT && !IsA(list_nth(call->args, i), Const))
+			return false;
+	return true;
+}
+
+/* Whether the question need not be looked at: it is the same one, at the same time. */
+static bool
+asks_the_same(const Scorer *scorer)
+{
+	VsMoment	now = vs_this_moment();
+
+	return scorer->constant && scorer->ready && vs_same_moment(&scorer->question.moment, &now) &&
+		scorer->question.user == GetUserId();
+}
+
 /* The scorer of this call site, ready for the question. */
 static Scorer *
 get_scorer(FmgrInfo *flinfo, const Question *question)
@@ -195,6 +221,7 @@ get_scorer(FmgrInfo *flinfo, const Question *question)
 		scorer = (Scorer *) MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Scorer));
 		scorer->memory = AllocSetContextCreate(flinfo->fn_mcxt, "bm25_score",
 											   ALLOCSET_SMALL_SIZES);
+		scorer->constant = is_constant(flinfo);
 		flinfo->fn_extra = scorer;
 	}
 	if (!scorer->ready || !same_question(&scorer->question, question))
@@ -224,6 +251,25 @@ score_document(const Scorer *scorer, const TSVectorData *document)
 	return score;
 }
 
+/* What a call asks for. */
+static Question
+get_question(FunctionCallInfo fcinfo)
+{
+	return (Question)
+	{
+		.moment = vs_this_moment(),
+		.user = GetUserId(),
+		.relid = PG_GETARG_OID(ARG_RELATION),
+		.column = NameStr(*PG_GETARG_NAME(ARG_COLUMN)),
+		.query = PG_GETARG_TSQUERY(ARG_QUERY),
+		.k1 = PG_GETARG_FLOAT8(ARG_K1),
+		.b = PG_GETARG_FLOAT8(ARG_B),
+		.weights = PG_ARGISNULL(ARG_WEIGHTS) ? NULL : PG_GETARG_ARRAYTYPE_P(ARG_WEIGHTS),
+		.n = GETARG_OPTIONAL(ARG_N),
+		.avgdl = GETARG_OPTIONAL(ARG_AVGDL)
+	};
+}
+
 PG_FUNCTION_INFO_V1(vecstore_bm25_score);
 
 /*
@@ -233,7 +279,7 @@ PG_FUNCTION_INFO_V1(vecstore_bm25_score);
 PGDLLEXPORT Datum
 vecstore_bm25_score(PG_FUNCTION_ARGS)
 {
-	Question	question;
+	Scorer	   *scorer = (Scorer *) fcinfo->flinfo->fn_extra;
 	TSVector	document;
 	double		score;
 
@@ -242,19 +288,14 @@ vecstore_bm25_score(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(i))
 			PG_RETURN_NULL();
 
-	question.moment = vs_this_moment();
-	question.user = GetUserId();
-	question.relid = PG_GETARG_OID(ARG_RELATION);
-	question.column = NameStr(*PG_GETARG_NAME(ARG_COLUMN));
-	question.query = PG_GETARG_TSQUERY(ARG_QUERY);
-	question.k1 = PG_GETARG_FLOAT8(ARG_K1);
-	question.b = PG_GETARG_FLOAT8(ARG_B);
-	question.weights = PG_ARGISNULL(ARG_WEIGHTS) ? NULL : PG_GETARG_ARRAYTYPE_P(ARG_WEIGHTS);
-	question.n = GETARG_OPTIONAL(ARG_N);
-	question.avgdl = GETARG_OPTIONAL(ARG_AVGDL);
+	if (scorer == NULL || !asks_the_same(scorer))
+	{
+		Question	question = get_question(fcinfo);
 
+		scorer = get_scorer(fcinfo->flinfo, &question);
+	}
 	document = PG_GETARG_TSVECTOR(ARG_DOCUMENT);
-	score = score_document(get_scorer(fcinfo->flinfo, &question), document);
+	score = score_document(scorer, document);
 	PG_FREE_IF_COPY(document, ARG_DOCUMENT);
 	PG_RETURN_FLOAT8(score);
 }

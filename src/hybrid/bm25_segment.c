@@ -728,6 +728,9 @@ vs_bm25_read_lengths(VsBm25Reader *reader, const VsBm25Segment *segment, VsBm25L
 /* So many documents are passed over by a look at the last of them. */
 #define DOCS_AT_ONCE	8
 
+/* A frequency takes so many bits at most; only a damaged one is larger than the largest. */
+#define TF_BITS			24
+
 /* Postings in a block. */
 static inline int
 block_count(const VsBm25Cursor *cursor, uint32 block)
@@ -759,7 +762,7 @@ check_skips(const VsBm25Cursor *cursor, const VsBm25Segment *segment, uint64 pla
 		const VsBm25Skip *skip = &cursor->skips[i];
 
 		if (skip->last >= segment->ndocs || (i > 0 && skip->last <= skip[-1].last) ||
-			skip->gap_bits > 32 || skip->tf_bits > 24 || skip->unused != 0 ||
+			skip->gap_bits > 32 || skip->tf_bits > TF_BITS || skip->unused != 0 ||
 			skip->bound.max_tf == 0 || skip->at != (uint32) at)
 			vs_bm25_broken(cursor->reader->rel, "Block %u: skip %u of a term cannot be so.",
 						   VsBm25BlockAt(cursor->reader, place + i * sizeof(VsBm25Skip)), i);
@@ -957,7 +960,10 @@ vs_bm25_cursor_unpack(VsBm25Cursor *cursor)
 		return;
 	vs_bits_unpack(packed_tfs(cursor), cursor->n, skip->tf_bits, cursor->tfs);
 	for (int i = 0; i < cursor->n; i++)
-		cursor->tfs[i] = Min(cursor->tfs[i] + 1, VS_BM25_MAX_TF);
+		cursor->tfs[i]++;
+	if (skip->tf_bits == TF_BITS)
+		for (int i = 0; i < cursor->n; i++)
+			cursor->tfs[i] = Min(cursor->tfs[i], VS_BM25_MAX_TF);
 	fill_lengths(cursor);
 	cursor->scored = true;
 }

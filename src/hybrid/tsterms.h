@@ -49,8 +49,12 @@ vs_count_positions(const TSVectorData *document, const WordEntry *entry)
 static inline int
 vs_compare_lexemes(const char *a, int a_len, const char *b, int b_len)
 {
-	int			diff = memcmp(a, b, Min(a_len, b_len));
+	int			diff;
 
+	/* Most differ in the first byte: no call for these. */
+	if (a_len > 0 && b_len > 0 && a[0] != b[0])
+		return (uint8) a[0] < (uint8) b[0] ? -1 : 1;
+	diff = memcmp(a, b, Min(a_len, b_len));
 	return diff != 0 ? diff : a_len - b_len;
 }
 
