@@ -65,7 +65,7 @@ unpack_portable(const uint8_t *from, int n, int bits, uint32_t *to)
 			to[i] = vs_bits_get(from, i, bits);
 }
 
-/* Turn gaps into numbers.  Four at a time, so that only additions wait for each other. */
+/* Turn gaps into numbers, four at a time, so that only additions wait for each other. */
 static uint64_t
 sum_gaps(uint32_t *gaps, int n, uint64_t first)
 {
@@ -203,7 +203,6 @@ unpack_gaps_avx2(const uint8_t *from, int n, int bits, uint32_t first, uint32_t 
 		_mm256_storeu_si256((__m256i *) (to + i), numbers);
 		before = _mm256_permutevar8x32_epi32(numbers, _mm256_set1_epi32(7));
 	}
-
 	return (uint64_t) first + (uint32_t) (to[n - 1] - first) + 1;
 }
 

@@ -64,9 +64,9 @@ extern int	vs_bits_pack(uint8_t *to, const uint32_t *values, int n, int bits);
 extern void vs_bits_unpack(const uint8_t *from, int n, int bits, uint32_t *to);
 
 /*
- * Numbers that ascend, of each of which the gap to the one before, less one, was packed; that of
- * the first one is to a number given plus one.  Returns the last one plus one, which is that only
- * if no number is 2^32 or larger.
+ * n > 0 ascending numbers: what was packed of each is the gap to the one before, less one, and of
+ * the first its distance from a number that it is not below.  Returns the last one plus one; these
+ * are the numbers only if that is at most 2^32.
  */
 extern uint64_t vs_bits_unpack_gaps(const uint8_t *from, int n, int bits, uint32_t first,
 									uint32_t *to);

@@ -204,10 +204,12 @@ is_constant(const FmgrInfo *flinfo)
 static bool
 asks_the_same(const Scorer *scorer)
 {
-	VsMoment	now = vs_this_moment();
+	VsMoment	now;
 
-	return scorer->constant && scorer->ready && vs_same_moment(&scorer->question.moment, &now) &&
-		scorer->question.user == GetUserId();
+	if (!scorer->constant || !scorer->ready)
+		return false;
+	now = vs_this_moment();
+	return vs_same_moment(&scorer->question.moment, &now) && scorer->question.user == GetUserId();
 }
 
 /* The scorer of this call site, ready for the question. */

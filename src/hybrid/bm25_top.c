@@ -2,7 +2,7 @@
  * bm25_top.c
  *		The best documents of an index.
  *
- * Segments one after the other, then the pending rows; what is found raises the bar for
+ * Pending rows first, then segments one after the other; what is found raises the bar for
  * what comes.  In a segment, windows of documents one after the other, by block-max
  * MaxScore (H. Turtle, J. Flood, "Query evaluation: strategies and optimizations",
  * Information Processing and Management 31, 1995; S. Ding, T. Suel, SIGIR 2011): from
