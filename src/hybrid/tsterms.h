@@ -49,12 +49,12 @@ vs_count_positions(const TSVectorData *document, const WordEntry *entry)
 static inline int
 vs_compare_lexemes(const char *a, int a_len, const char *b, int b_len)
 {
-	int			diff;
+	int			n = Min(a_len, b_len);
+	int			diff = 0;
 
 	/* Most differ in the first byte: no call for these. */
-	if (a_len > 0 && b_len > 0 && a[0] != b[0])
-		return (uint8) a[0] < (uint8) b[0] ? -1 : 1;
-	diff = memcmp(a, b, Min(a_len, b_len));
+	if (n > 0)
+		diff = a[0] != b[0] ? (uint8) a[0] - (uint8) b[0] : memcmp(a, b, n);
 	return diff != 0 ? diff : a_len - b_len;
 }
 
