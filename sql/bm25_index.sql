@@ -487,6 +487,16 @@ SELECT p, pg_indexam_has_property((SELECT oid FROM pg_am WHERE amname = 'vecstor
 	FROM unnest(ARRAY['can_order', 'can_unique', 'can_multi_col', 'can_exclude', 'can_include', 'clusterable', 'index_scan', 'bitmap_scan', 'backward_scan',
 		'orderable', 'distance_orderable', 'returnable', 'search_array', 'search_nulls']) p;
 
+-- Rows that tie with the worst of the first 16 and come behind it need not come behind another
+-- one that is the worst later: 317 is before 318.
+CREATE TABLE tie (id int, body text);
+INSERT INTO tie SELECT i, 'x x x x' FROM generate_series(1, 14) i;
+INSERT INTO tie VALUES (15, 'x y y y');
+INSERT INTO tie SELECT i, 'x y y y z' FROM generate_series(16, 315) i;
+INSERT INTO tie VALUES (316, 'x x x y z'), (317, 'x x y y z'), (318, 'x x y y');
+CREATE INDEX tie_body ON tie USING vecstore_bm25 (body) WITH (tokenizer = 'whitespace', b = 0);
+SELECT string_agg(id::text, ' ') FROM (SELECT id FROM tie ORDER BY body <@> bm25_query('x', 'tie_body') LIMIT 16) t;
+
 RESET enable_seqscan;
 SET client_min_messages = warning;
 DROP SCHEMA bm25 CASCADE;

@@ -29,8 +29,8 @@
 #include "utils/memutils.h"
 
 /*
- * Documents of a window at most; and at least for each term, unless there is but one: to
- * begin a window costs some time for each of them.
+ * Documents of a window at most; and, unless there is but one term, at least, or for each term
+ * where a length ends: to begin a window costs some time for each of them.
  */
 #define WINDOW		32768
 #define NARROW		256
@@ -195,7 +195,8 @@ typedef struct Search
 	uint32		widest;
 	uint8		start_length;	/* of the document at the window's start */
 	uint8		length;			/* of the document found last */
-	uint32		ties_end;		/* documents before it that tie with the worst one are worse */
+	uint32		ties_end;		/* documents before it of this score are worse than the worst one */
+	int64		ties_score;
 	int			ncandidates;
 } Search;
 
@@ -227,7 +228,7 @@ bar(const Search *search)
 	const Found *worst = best->found;
 
 	return lowest_score(best) +
-		(best->n == best->k && (search->end <= search->ties_end ||
+		(best->n == best->k && ((search->end <= search->ties_end && worst->score == search->ties_score) ||
 								(worst->segment == search->number &&
 								 search->end <= search->lengths.ends[worst->length])));
 }
@@ -677,7 +678,8 @@ search_several(Search *search, int rest)
 /*
  * Whether no document of the window can be better than the worst one found by its TID: all
  * have one length, so the first of them has the least.  That holds for the rest of that
- * length, too.  (Where scores know no lengths, as b or k1 is 0, whole segments tie.)
+ * length, too, as long as the worst one has this score: another one of it is less by TID.
+ * (Where scores know no lengths, as b or k1 is 0, whole segments tie.)
  */
 static bool
 ties_are_worse(Search *search)
@@ -694,6 +696,7 @@ ties_are_worse(Search *search)
 	if (best->n < best->k || search->end > end || !is_better(best, &best->found[0], &first))
 		return false;
 	search->ties_end = end;
+	search->ties_score = first.score;
 	return true;
 }
 
