@@ -539,13 +539,15 @@ get_page_head(VsBm25Reader *reader, const VsBm25Segment *segment, uint32 page)
 {
 	uint32		generation = segment->extent.generation;
 	uint32		slot = (generation * 97 + page) % PAGE_HEADS;
-	PageHead   *known = reader->file ? NULL : get_page_heads(reader->rel) + slot;
+	const PageHead *known = get_page_heads(reader->rel) + slot;
 	char		first[1 + sizeof(uint64)];
 
-	if (known && known->generation == generation && known->page == page)
+	if (known->generation == generation && known->page == page)
 		return known->head;
 	vs_bm25_read(reader, segment->dict_at + (uint64) page * VS_BM25_PAGE_BYTES, first, sizeof(first));
-	if (known && !*reader->stale)
+
+	/* Reading may have had the relation cache forget them. */
+	if (!*reader->stale)
 		get_page_heads(reader->rel)[slot] = (PageHead)
 	{
 		generation, page, entry_head(first)
